@@ -1,0 +1,168 @@
+"""The wavelet-domain generator: a U-Net of residual blocks on Haar subbands, designed for phones.
+
+What shapes it (measurements in docs/design.md): two Haar levels are a free downsampling by four; plain 3x3 convolutions beat
+depthwise ones at equal cost in the fine levels, depthwise ones save parameters in the coarse levels; levels down to 2x2 (at 256)
+carry the context that keeps the middle of a large hole from turning grey. There is no normalisation over space (its sums
+overflow fp16 on phone accelerators); weights are normalised instead and fold away. ReLU is the only nonlinearity: it fuses
+with the convolution before it in every int8 runtime.
+"""
+
+import copy
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from models.spec import ModelSpec
+from models.wavelet import PacketAnalysis, PacketSynthesis
+
+
+class NormalisedConv2d(nn.Conv2d):
+    """Convolution with a normalised weight, w = g v / ||v|| for each output channel, folded for deployment.
+
+    Weight normalisation (Salimans and Kingma, 2016, eq. 2) gives the optimiser the scale and the direction separately and
+    needs no statistics of the activations, so nothing of it is left at inference.
+
+    Args:
+        gain: initial g; sqrt(2) after a ReLU keeps the variance (He et al., 2015, eq. 10).
+    """
+
+    bias: nn.Parameter  # always there
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, gain: float = 1.0) -> None:
+        super().__init__(inputs, outputs, kernel, stride=stride, padding=_same_padding(kernel, stride), groups=groups)
+        nn.init.normal_(self.weight)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.gain = nn.Parameter(torch.full((outputs,), gain))
+
+    def effective_weight(self, dtype: torch.dtype | None = None) -> Tensor:
+        """g v / ||v||, (outputs, inputs / groups, kernel, kernel), computed in ``dtype`` (the weight's own if None)."""
+        weight = self.weight.to(dtype)
+        norm = weight.flatten(1).norm(dim=1).clamp_min(1e-8)
+        return weight * (self.gain.to(dtype) / norm).view(-1, 1, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.effective_weight(), self.bias, self.stride, self.padding, groups=self.groups)
+
+    def folded(self) -> nn.Conv2d:
+        """A plain convolution that computes the same."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        padding = _same_padding(kernel, stride)
+        plain = nn.Conv2d(self.in_channels, self.out_channels, kernel, stride=stride, padding=padding, groups=self.groups)
+        plain.weight = nn.Parameter(self.effective_weight().detach())
+        plain.bias = nn.Parameter(self.bias.detach().clone())
+        return plain
+
+
+class PlainBlock(nn.Module):
+    """x + conv3x3(relu(conv3x3(x))): the residual block of EDSR (Lim et al., 2017, fig. 2c), which has no normalisation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = NormalisedConv2d(width, width, 3)
+        self.conv2 = NormalisedConv2d(width, width, 3, gain=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(x)))
+
+
+class DepthwiseBlock(nn.Module):
+    """x + conv1x1(relu(conv1x1(depthwise5x5(x)))): ConvNeXt's order (Liu et al., 2022, fig. 4) without its norm and GELU."""
+
+    def __init__(self, width: int, expansion: int) -> None:
+        super().__init__()
+        self.depthwise = NormalisedConv2d(width, width, 5, groups=width)
+        self.expand = NormalisedConv2d(width, expansion * width, 1)
+        self.project = NormalisedConv2d(expansion * width, width, 1, gain=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.project(F.relu(self.expand(self.depthwise(x))))
+
+
+class Up(nn.Module):
+    """conv1x1, then twice the size by nearest neighbour, then the skip connection is added."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = NormalisedConv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return F.interpolate(self.conv(x), scale_factor=2.0, mode="nearest") + skip
+
+
+class Generator(nn.Module):
+    """Core of the inpainter: picture with the hole cleared, and the hole, in; fill out.
+
+    Args:
+        spec: a row of ``SPECS``.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        bands = len(spec.band_gains)
+        self.analysis = PacketAnalysis(4, spec.band_gains)
+        self.stem = NormalisedConv2d(4 * bands, spec.widths[0], 3)
+        self.down = nn.ModuleList(_level(spec, i) for i in range(len(spec.widths)))
+        pairs = list(zip(spec.widths, spec.widths[1:], strict=False))
+        self.shrink = nn.ModuleList(NormalisedConv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
+        self.grow = nn.ModuleList(Up(coarse, fine) for fine, coarse in pairs)
+        self.up = nn.ModuleList(_level(spec, i) for i in range(len(pairs)))
+        self.head = NormalisedConv2d(spec.widths[0], 3 * bands, 3, gain=0.1)
+        self.synthesis: nn.Module = PacketSynthesis(3, spec.band_gains)
+
+    def forward(self, normalised: Tensor, hole: Tensor) -> Tensor:
+        """Fill the hole.
+
+        Args:
+            normalised: (N, 3, H, W) float in [-1, 1], 0 inside the hole; H and W multiples of ``spec.multiple``.
+            hole: (N, 1, H, W) float, 1 inside the hole and 0 outside.
+
+        Returns:
+            (N, 3, H, W) float, about [-1, 1] and not clamped; meaningful inside the hole.
+        """
+        x = self.stem(self.analysis(torch.cat([normalised, hole], dim=1)))
+        skips = []
+        for level, blocks in enumerate(self.down):
+            x = blocks(x)
+            if level < len(self.shrink):
+                skips.append(x)
+                x = self.shrink[level](x)
+        for level in reversed(range(len(self.grow))):
+            x = self.up[level](self.grow[level](x, skips[level]))
+        return self.synthesis(self.head(x))
+
+
+def _same_padding(kernel: int, stride: int) -> int:
+    return (kernel - 1) // 2 if stride == 1 else 0
+
+
+def _level(spec: ModelSpec, level: int) -> nn.Sequential:
+    width = spec.widths[level]
+    if level < spec.plain_levels:
+        return nn.Sequential(*(PlainBlock(width) for _ in range(spec.blocks[level])))
+    return nn.Sequential(*(DepthwiseBlock(width, spec.expansion) for _ in range(spec.blocks[level])))
+
+
+def fold(generator: Generator, height: int, width: int) -> Generator:
+    """A copy for deployment at one size: normalised convolutions folded, no transposed convolution. Folding twice is harmless.
+
+    Args:
+        generator: trained network; left as it is.
+        height: picture height in pixels, a multiple of ``generator.spec.multiple``.
+        width: picture width in pixels, likewise.
+
+    Raises:
+        ValueError: the size is no multiple of ``spec.multiple``.
+    """
+    multiple = generator.spec.multiple
+    if height < multiple or width < multiple or height % multiple or width % multiple:
+        raise ValueError(f"size {height}x{width}: {generator.spec.name} takes multiples of {multiple} pixels")
+    folded = copy.deepcopy(generator).eval().requires_grad_(False)
+    for parent in list(folded.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, NormalisedConv2d):
+                setattr(parent, name, child.folded().requires_grad_(False))
+    if isinstance(folded.synthesis, PacketSynthesis):
+        folded.synthesis = folded.synthesis.deployed(height, width)
+    return folded.eval()

@@ -1,0 +1,76 @@
+"""ModelSpec: what a generator is, in one frozen row; and SPECS, the table of the sizes that we build."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+# Range of each band of a photograph in [-1, 1], as root mean square over 300 training photos: ll.ll 2.06, ll.lh 0.28,
+# ll.hl 0.31, ll.hh 0.15, finest bands 0.07-0.20; extremes are 4.0 for ll.ll and 1.1-3.7 for the others.
+TWO_LEVEL_GAINS = (0.5,) + 15 * (1.0,)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Architecture of one generator; stored as JSON in the header of every checkpoint.
+
+    Attributes:
+        name: the key in ``SPECS`` and the first part of artefact names.
+        widths: channels of each level; level 0 works at 1/2^haar_levels of the picture, each further one at half of that.
+        blocks: residual blocks of each level on the way down and again on the way up (the coarsest level runs them once).
+        plain_levels: how many of the finest levels use plain 3x3 convolutions; coarser ones use depthwise 5x5 with 1x1.
+        expansion: width of the hidden layer of a depthwise block, as a multiple of the level's width.
+        band_gains: factor for each band of the Haar packet at the input, undone at the output (wavelet.PacketAnalysis).
+    """
+
+    name: str
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    plain_levels: int = 2
+    expansion: int = 2
+    band_gains: tuple[float, ...] = TWO_LEVEL_GAINS
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or len(self.widths) < 2:
+            raise ValueError(
+                f"spec {self.name!r}: widths {self.widths} and blocks {self.blocks} must be equally many, two or more"
+            )
+        if min(self.widths) < 1 or min(self.blocks) < 1 or self.expansion < 1:
+            raise ValueError(f"spec {self.name!r}: widths, blocks and expansion must be positive")
+
+    @property
+    def haar_levels(self) -> int:
+        """Haar levels between the picture and level 0."""
+        return (len(self.band_gains).bit_length() - 1) // 2
+
+    @property
+    def multiple(self) -> int:
+        """Height and width of a picture must be multiples of this many pixels."""
+        return 2 ** (self.haar_levels + len(self.widths) - 1)
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> "ModelSpec":
+        """Inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: not JSON, or not the fields of a spec.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            return ModelSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a model spec: {error}") from error
+
+
+SPECS: dict[str, ModelSpec] = {
+    spec.name: spec
+    for spec in (
+        # name          widths by level (64x64 ... 2x2 at 256)        blocks by level
+        ModelSpec("wavefill-s", (32, 64, 96, 128, 128, 128), (2, 2, 2, 2, 2, 1)),
+        ModelSpec("wavefill-m", (56, 112, 160, 224, 224, 224), (2, 2, 3, 3, 3, 3)),
+    )
+}
