@@ -1,0 +1,17 @@
+"""LOSSES: reconstruction losses of the generator. One file each, one line here.
+
+Every loss is normalised per sample before the mean over the batch, so that splitting a batch over processes changes nothing.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from models.losses.band_l1 import band_l1
+from models.losses.hole_l1 import hole_l1
+from models.losses.hole_l2 import hole_l2
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(fill, target, hole) -> scalar; (N, 3, H, W), (N, 3, H, W) in [-1, 1] and (N, 1, H, W) in {0, 1}."""
+
+LOSSES: dict[str, Loss] = {"hole_l1": hole_l1, "hole_l2": hole_l2, "band_l1": band_l1}

@@ -1,0 +1,119 @@
+"""Training configuration: a frozen dataclass, a table of presets, ``--set key=value``."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+
+from models.losses import LOSSES
+from models.spec import SPECS
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that determines the weights, together with the photos.
+
+    Every schedule is a function of the step alone, so a run that is stopped and resumed takes the same path.
+
+    Attributes:
+        spec: name of a row of ``SPECS``.
+        stages: (first step, picture size, batch) in ascending order of first step.
+        steps: total optimiser steps; the learning rate falls to zero over the last ``decay_steps`` of them.
+        decay_steps: length of the linear decay.
+        warmup_steps: length of the linear warm-up.
+        learning_rate: peak learning rate of Adam; normalised weights have entries of about 1, so this is a relative step.
+        betas: Adam's betas.
+        clip_norm: the gradient's norm is clipped to this.
+        ema_decay: decay of the moving average of the weights, which is what a checkpoint holds; ramped up from the start.
+        losses: weight of each row of ``LOSSES``.
+        precision: ``fp32``, or ``bf16`` for autocast, or ``auto``: bf16 where the processor multiplies it natively.
+        seed: of initial weights, crops and masks.
+    """
+
+    spec: str = "wavefill-s"
+    stages: tuple[tuple[int, int, int], ...] = ((0, 128, 16), (7000, 256, 8))
+    steps: int = 11000
+    decay_steps: int = 2500
+    warmup_steps: int = 300
+    learning_rate: float = 8e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    losses: dict[str, float] = field(default_factory=lambda: {"hole_l1": 1.0, "band_l1": 0.5, "hole_l2": 1.0})
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.spec in SPECS, f"spec is {self.spec!r}; allowed: {', '.join(SPECS)}")
+        _require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
+        _require(self.steps >= 1 and self.decay_steps >= 0, "steps must be at least 1 and decay_steps at least 0")
+        _require(bool(self.stages) and self.stages[0][0] == 0, "the first stage must begin at step 0")
+        _require([s[0] for s in self.stages] == sorted({s[0] for s in self.stages}), "stages must begin at ascending steps")
+        multiple = SPECS[self.spec].multiple
+        for _, size, batch in self.stages:
+            _require(size > 0 and size % multiple == 0, f"stage size {size} is no multiple of {multiple}")
+            _require(batch >= 1, f"stage batch is {batch}, at least 1 is needed")
+        _require(bool(self.losses) and set(self.losses) <= set(LOSSES), f"losses are {set(self.losses)}; allowed: {set(LOSSES)}")
+        _require(0 < self.learning_rate < 1 and 0 <= self.ema_decay < 1, "learning_rate and ema_decay must lie between 0 and 1")
+
+    def stage(self, step: int) -> tuple[int, int]:
+        """(picture size, batch) at a step."""
+        return next((size, batch) for first, size, batch in reversed(self.stages) if step >= first)
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step: linear warm-up, plateau, linear decay to zero."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        cool = min(1.0, (self.steps - step) / max(1, self.decay_steps))
+        return self.learning_rate * warm * cool
+
+    def ema(self, step: int) -> float:
+        """Decay of the moving average at a step; short at first so that the initial weights are forgotten."""
+        return min(self.ema_decay, (step + 1) / (step + 10))
+
+    def to_json(self) -> str:
+        """Indented JSON with sorted keys."""
+        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> "TrainConfig":
+        """Inverse of :meth:`to_json`."""
+        raw = json.loads(text)
+        raw["stages"] = tuple(tuple(stage) for stage in raw["stages"])
+        raw["betas"] = tuple(raw["betas"])
+        return TrainConfig(**raw)
+
+    def with_settings(self, settings: list[str]) -> "TrainConfig":
+        """Apply ``key=value`` settings, values as JSON (a bare word is a string).
+
+        Raises:
+            ValueError: no ``=``, an unknown key, or a value of the wrong type.
+        """
+        names = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        changes: dict[str, object] = {}
+        for setting in settings:
+            key, separator, text = setting.partition("=")
+            _require(bool(separator) and key in names, f"--set {setting}: expected key=value with a key of {', '.join(names)}")
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError:
+                value = text
+            current = names[key]
+            if isinstance(current, float) and isinstance(value, int):
+                value = float(value)
+            if isinstance(current, tuple) and isinstance(value, list):
+                value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
+            _require(type(value) is type(current), f"--set {setting}: {key} is of type {type(current).__name__}, e.g. {current}")
+            changes[key] = value
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # types were compared with the fields above
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(f"training configuration: {message}")
+
+
+PRESETS: dict[str, TrainConfig] = {
+    # A few CPU hours: context is learned at 128, detail and scale at 256.
+    "l1": TrainConfig(),
+    # Seconds: for tests, and to see that a machine is set up.
+    "smoke": TrainConfig(stages=((0, 128, 2),), steps=8, decay_steps=4, warmup_steps=2),
+}
