@@ -46,22 +46,31 @@ def sorted_header(content: bytes) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside ``path`` and rename it: a reader sees the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write to a temporary file beside ``path`` and rename it: a reader sees the old file or the new one, whole.
+
+    Raises:
+        OSError: naming ``path``; a previous file of that name is left as it was, and no other file stays behind.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes private files; give the usual permissions back.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes private files; give the usual permissions back.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        # The system names the temporary file, which means nothing to a user.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def load_checkpoint(path: Path) -> Generator:
@@ -96,6 +105,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         ValueError: missing, a pickle, truncated, or not safetensors.
     """
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder; a checkpoint is one file")
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     with path.open("rb") as file:

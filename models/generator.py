@@ -49,7 +49,9 @@ class NormalisedConv2d(nn.Conv2d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         padding = _same_padding(kernel, stride)
         plain = nn.Conv2d(self.in_channels, self.out_channels, kernel, stride=stride, padding=padding, groups=self.groups)
-        plain.weight = nn.Parameter(self.effective_weight().detach())
+        # In float64, because machines add up a norm in different orders: rounded to float32 once, the weights, and the integers
+        # that quantisation makes of them, come out equal everywhere.
+        plain.weight = nn.Parameter(self.effective_weight(torch.float64).detach().to(self.weight.dtype))
         plain.bias = nn.Parameter(self.bias.detach().clone())
         return plain
 

@@ -36,7 +36,7 @@ def strokes(size: int, rng: np.random.Generator) -> Mask:
     picture = Image.new("1", (size, size))
     draw = ImageDraw.Draw(picture)
     for _ in range(64):
-        width = max(2, int(size * rng.uniform(0.02, 0.02 + 0.2 * target)))
+        width = max(2, int(size * rng.uniform(0.008, 0.02 + 0.2 * target)))
         x, y = rng.uniform(0, size, 2)
         angle = rng.uniform(0, 2 * math.pi)
         for _ in range(rng.integers(2, 9)):
