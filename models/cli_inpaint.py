@@ -1,0 +1,93 @@
+"""``python -m models inpaint``: fill the hole of a photo of any size."""
+
+import argparse
+import importlib
+import json
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from models.checkpoint import SHIPPED, load_checkpoint
+from models.cli_errors import note
+from models.conventions import MASK_THRESHOLD
+from models.images import WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
+from models.inpaint import Run, inpaint, torch_run
+
+EXAMPLES = """examples:
+  python -m models inpaint photo.jpg mask.png filled.png
+  python -m models inpaint photo.jpg mask.png filled.jpg --artifact artifacts/wavefill-s-256-onnx-w8a8
+  python -m models inpaint photo.jpg mask.png filled.png --checkpoint runs/first/checkpoint.safetensors --size 512
+
+The mask has the photo's size: white (128 and more) is filled, black is kept. PNG and WebP results keep every other pixel as it
+was, bit for bit; JPEG is written at quality 95.
+"""
+
+DEFAULT_SIZE = 256
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
+    parser.add_argument("mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept")
+    parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
+    network = parser.add_mutually_exclusive_group()
+    network.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="FILE", help="weights (default: the shipped ones)")
+    network.add_argument("--artifact", type=Path, metavar="DIR", help="run this exported artefact instead")
+    parser.add_argument(
+        "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fill the hole, write the result and print its path.
+
+    Raises:
+        ValueError: bad arguments or files, see the message.
+        OSError: the result cannot be written.
+    """
+    if args.artifact and args.size is not None:
+        raise ValueError("--size: an artefact has a size of its own; leave the option out")
+    check_output(args.out, args.photo, args.mask)
+    photo = read_photo(args.photo)
+    mask = read_mask(args.mask, photo.pixels.shape[:2])
+    for line in (*photo.notes, *mask.notes):
+        note(line)
+    if (mask.values >= MASK_THRESHOLD).all():
+        raise ValueError(f"{args.mask}: the mask is full: it keeps no pixel of the photo to continue from")
+    if (mask.values < MASK_THRESHOLD).all():
+        note(f"{args.mask}: the mask is empty; the photo is written unchanged")
+        result = photo.pixels
+    else:
+        run, size = artifact_run(args.artifact) if args.artifact else checkpoint_run(args.checkpoint, args.size)
+        # A bar only on a terminal, and only where there are several holes to wait for.
+        bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
+        result = inpaint(photo.pixels, mask.values, run, size, bar)
+    write_photo(args.out, result, photo.icc_profile)
+    print(args.out)
+    return 0
+
+
+def checkpoint_run(checkpoint: Path, size: int | None) -> tuple[Run, int]:
+    """A checkpoint in eager PyTorch, and its picture size, ``DEFAULT_SIZE`` where none is asked for.
+
+    Raises:
+        ValueError: no checkpoint, or the size does not suit it.
+    """
+    size = DEFAULT_SIZE if size is None else size
+    return torch_run(load_checkpoint(checkpoint), size), size
+
+
+def artifact_run(folder: Path) -> tuple[Run, int]:
+    """An exported artefact in its own runtime, and its picture size.
+
+    Raises:
+        ValueError: no artefact, or a damaged one.
+        ToolchainMissing: its runtime is not here.
+    """
+    # models never depends on export (the arrow is models -> quantize -> export); only this command line, asked for an
+    # artefact by name, looks it up at run time, and every other verb works without that package and its toolkits.
+    run = importlib.import_module("export").load(folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return run, int(manifest["size"])

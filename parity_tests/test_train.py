@@ -1,0 +1,147 @@
+"""Training: schedules are functions of the step, a stopped run goes on to the same weights, bad input is refused."""
+
+import argparse
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from models import train
+from models.checkpoint import load_checkpoint
+from models.data.photos import PhotoCache
+from models.spec import SPECS, ModelSpec
+from models.train_config import PRESETS, TrainConfig
+from models.train_loop import Diverged, make_batch, run, train_step
+from models.train_state import TrainState
+
+CPU = torch.device("cpu")
+TINY = ModelSpec("tiny", (8, 16), (1, 1))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Smooth random pictures: enough to lower a loss on."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(8):
+        coarse = Image.fromarray(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8))
+        coarse.resize((80, 72), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def config(monkeypatch):
+    monkeypatch.setitem(SPECS, "tiny", TINY)
+    return TrainConfig(spec="tiny", stages=((0, 32, 3), (6, 64, 2)), steps=12, decay_steps=4, warmup_steps=2, precision="fp32")
+
+
+def _train(config, cache, folder, upto):
+    """Run to a step and leave; what is on disk is all that survives."""
+    folder.mkdir(exist_ok=True)
+    state_file = folder / "state.safetensors"
+    state = TrainState.load(state_file, config, CPU) if state_file.exists() else TrainState.fresh(config, CPU)
+    while state.step < upto:
+        train_step(state, make_batch(cache, config, state.step), config, CPU)
+    state.save(state_file, config)
+    return load_file(state_file)
+
+
+def test_resumed_run_ends_in_the_same_bits(config, photos, tmp_path):
+    cache = PhotoCache.read(photos, 64)
+    whole = _train(config, cache, tmp_path / "whole", 12)
+    for upto in (1, 5, 7, 12):
+        parts = _train(config, cache, tmp_path / "parts", upto)
+    assert whole.keys() == parts.keys()
+    for name in whole:
+        assert torch.equal(whole[name], parts[name]), name
+    # The harness can fail: another seed ends elsewhere.
+    other = _train(dataclasses.replace(config, seed=1), cache, tmp_path / "other", 12)
+    assert any(not torch.equal(whole[name], other[name]) for name in whole)
+
+
+def test_training_learns_one_batch(config, photos):
+    config = dataclasses.replace(config, stages=((0, 32, 4),), steps=40, learning_rate=2e-2)
+    state, batch = TrainState.fresh(config, CPU), make_batch(PhotoCache.read(photos, 32), config, 0)
+    values = [train_step(state, batch, config, CPU)["hole_l1"] for _ in range(config.steps)]
+    assert values[-1] < 0.6 * values[0]
+
+
+def test_run_writes_a_checkpoint_of_the_average(config, photos, tmp_path):
+    state, cache = TrainState.fresh(config, CPU), PhotoCache.read(photos, 64)
+    run(state, cache, config, tmp_path, {"photos": "8"}, minutes=float("inf"))
+    shipped = load_checkpoint(tmp_path / "checkpoint.safetensors")
+    assert shipped.spec == TINY
+    for name, value in state.average.state_dict().items():
+        assert torch.equal(shipped.state_dict()[name], value.contiguous()), name
+    assert any(not torch.equal(a, b) for a, b in zip(state.average.parameters(), state.generator.parameters(), strict=True))
+    last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == 12
+    assert set(config.losses) < set(last)
+
+
+def test_schedules_are_functions_of_the_step():
+    config = TrainConfig(stages=((0, 128, 4), (50, 256, 2)), steps=100, warmup_steps=10, decay_steps=20, learning_rate=1e-2)
+    assert config.rate(0) == pytest.approx(1e-3)
+    assert config.rate(9) == config.rate(79) == pytest.approx(1e-2)
+    assert config.rate(90) == pytest.approx(5e-3)
+    assert config.stage(49) == (128, 4)
+    assert config.stage(50) == (256, 2)
+
+
+def test_divergence_names_step_and_loss(config, photos):
+    state, cache = TrainState.fresh(config, CPU), PhotoCache.read(photos, 64)
+    with torch.no_grad():
+        state.generator.head.gain.fill_(float("nan"))
+    with pytest.raises(Diverged, match=r"step 0: hole_l1 is nan"):
+        train_step(state, make_batch(cache, config, 0), config, CPU)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json(name):
+    assert TrainConfig.from_json(PRESETS[name].to_json()) == PRESETS[name]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("steps", "expected key=value"),
+        ("speed=3", "expected key=value with a key of"),
+        ("steps=many", "steps is of type int"),
+        ("spec=wavefill-xl", "allowed: wavefill-s"),
+        ("stages=[[0,100,4]]", "no multiple of 128"),
+        ("stages=[[5,128,4]]", "first stage must begin at step 0"),
+        ("losses={}", "losses are"),
+    ],
+)
+def test_bad_settings_are_refused(setting, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        TrainConfig().with_settings([setting])
+
+
+def _arguments(*words):
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return parser.parse_args([str(word) for word in words])
+
+
+def test_command_refuses_what_it_cannot_do(photos, tmp_path):
+    for words, message in (
+        (["--resume"], "nothing to resume"),
+        (["--max-minutes", "0"], "must be positive"),
+        (["--device", "tpu"], "allowed: auto, cpu, cuda"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train.main(_arguments("--data", photos, "--out", tmp_path / "run", *words))
+    (tmp_path / "state.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="already holds a run"):
+        train.main(_arguments("--data", photos, "--out", tmp_path))
+
+
+def test_state_of_another_network_is_refused(config, photos, tmp_path):
+    TrainState.fresh(config, CPU).save(tmp_path / "state.safetensors", config)
+    with pytest.raises(ValueError, match="tensors do not fit its spec"):
+        TrainState.load(tmp_path / "state.safetensors", TrainConfig(), CPU)
