@@ -58,7 +58,7 @@ def batches(cache: PhotoCache, config: TrainConfig, first: int) -> Iterator[Batc
 def autocast_dtype(config: TrainConfig, device: torch.device) -> torch.dtype | None:
     """bfloat16 where the configuration asks for it or, under ``auto``, where the processor multiplies it natively.
 
-    Emulated on a CPU without such instructions, bf16 is 10 to 40 times slower than fp32.
+    Emulated on a CPU without such instructions, bf16 is far slower than fp32.
     """
     native = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     wanted = config.precision == "bf16" or (config.precision == "auto" and native)

@@ -36,7 +36,7 @@ class TrainState:
     def fresh(config: TrainConfig, device: torch.device) -> "TrainState":
         """State at step 0; initial weights are a function of the seed."""
         torch.manual_seed(config.seed)
-        # channels_last is about 1.7 times faster than contiguous on CPUs.
+        # channels_last: what the CPU's convolution kernels want; contiguous tensors would be reordered in every layer.
         generator = Generator(SPECS[config.spec]).to(device)
         generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         average = copy.deepcopy(generator).requires_grad_(False)

@@ -1,0 +1,113 @@
+"""``python -m quantize {calibrate,info}``."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from models.cli_errors import OK, Parser, note, run_main
+
+
+def main(arguments: list[str]) -> int:
+    """Run one verb; returns its exit code."""
+    parser = Parser(
+        prog="python -m quantize",
+        description="Find the numbers of the w8a8 scheme once, for all formats and picture sizes, and show them.",
+        examples=("python -m quantize calibrate --data photos/train", "python -m quantize info"),
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="{calibrate,info}", required=True)
+    _add_calibrate(
+        verbs.add_parser(
+            "calibrate",
+            help="make the table of a checkpoint from photos and write it beside it",
+            description="Make the table of a checkpoint from photos; prints the path of the file that it wrote.",
+            examples=(
+                "python -m quantize calibrate --data photos/train",
+                "python -m quantize calibrate --checkpoint mine.safetensors --data photos/train --count 256 --seed 1",
+                "python -m quantize calibrate --data photos/train --rule minmax --out /tmp/minmax.calibration.json",
+            ),
+        )
+    )
+    _add_info(
+        verbs.add_parser(
+            "info",
+            help="print a table: tensor, scale, zero point, range",
+            description="Print a calibration: where it comes from, and for each tensor scale, zero point and range.",
+            examples=("python -m quantize info", "python -m quantize info mine.calibration.json --json"),
+        )
+    )
+    parsed = parser.parse_args(arguments)
+    return {"calibrate": _calibrate, "info": _info}[parsed.verb](parsed)
+
+
+def _add_calibrate(parser: Parser) -> None:
+    # Literals, not the constants of quantize.calibrate: help must not wait for torch. A test keeps them equal.
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of training photos")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="safetensors checkpoint (default: the shipped one)")
+    parser.add_argument("--count", type=int, default=128, metavar="N", help="photos, each with a mask of its own (default: 128)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of photos, crops and masks (default: 0)")
+    parser.add_argument("--rule", choices=RULES, default="mse", help="how a range is chosen from what was seen (default: mse)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="file to write (default: beside the checkpoint, NAME.calibration.json)"
+    )
+    parser.add_argument("--json", action="store_true", help="print path, hash and counts as JSON")
+
+
+def _add_info(parser: Parser) -> None:
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="calibration (default: the shipped one)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+RULES = ("minmax", "percentile", "mse")
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    # Imported here: they take seconds.
+    from models.checkpoint import SHIPPED, load_checkpoint, sha256
+    from quantize.calibrate import calibrate
+    from quantize.program import calibration_path
+
+    if arguments.count < 1:
+        raise ValueError(f"--count {arguments.count}: 1 or more is needed")
+    if arguments.seed < 0:
+        raise ValueError(f"--seed {arguments.seed}: 0 or more is needed")
+    checkpoint = arguments.checkpoint or SHIPPED
+    generator = load_checkpoint(checkpoint)
+    out = arguments.out or calibration_path(checkpoint)
+    if out.is_dir():
+        raise ValueError(f"{out}: a folder; --out takes the name of a file")
+    if arguments.count < 128:
+        note(f"{arguments.count} photos are fine for a trial; 128 or more are needed for a table that is shipped")
+    table = calibrate(
+        generator, sha256(checkpoint), arguments.data, count=arguments.count, seed=arguments.seed, rule=arguments.rule
+    )
+    table.save(out)
+    facts = {"path": str(out), "sha256": table.sha256(), "activations": len(table.activations), "weights": len(table.weights)}
+    print(json.dumps(facts) if arguments.json else out)
+    return OK
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from models.checkpoint import SHIPPED
+    from quantize.affine import WEIGHT_MAX
+    from quantize.program import QuantizedProgram, calibration_path
+
+    table = QuantizedProgram.load(arguments.file or calibration_path(SHIPPED))
+    if arguments.json:
+        print(json.dumps({**table.table(), "sha256": table.sha256(), "provenance": table.provenance}, sort_keys=True))
+        return OK
+    facts = {key: value for key, value in table.provenance.items() if not isinstance(value, list | dict)}
+    print(f"{table.spec} {table.scheme}, checkpoint {table.checkpoint_sha256[:12]}, table {table.sha256()[:12]}")
+    print(", ".join(f"{key} {value}" for key, value in sorted(facts.items())))
+    print(f"{'tensor':32} {'scale':>12} {'zero point':>10} {'low':>10} {'high':>10}")
+    for name, row in sorted(table.activations.items()):
+        low, high = row.range
+        print(f"{name:32} {row.scale:12.6g} {row.zero_point:10d} {low:10.4f} {high:10.4f}")
+    for name, weight in sorted(table.weights.items()):
+        high = WEIGHT_MAX * max(weight.scales)
+        print(f"{name:32} {f'{len(weight.scales)} scales':>12} {0:10d} {-high:10.4f} {high:10.4f}")
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

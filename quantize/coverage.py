@@ -1,0 +1,144 @@
+"""Which operators lie between the stem and the head, and whether they are integer.
+
+`region` walks the float graph and names its tensors; `float_operators` walks a quantised graph and lists what was left in float.
+The exporters count the same thing in the saved files.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch.fx import GraphModule, Node
+
+STEM_INPUT, HEAD = "analysis", "head"
+"""Module whose output enters the region, and module whose output leaves it."""
+
+CONV, RELU, ADD, RESIZE = "aten.conv2d.default", "aten.relu.default", "aten.add.Tensor", "aten.upsample_nearest2d.vec"
+
+INTEGER_OPERATORS = {CONV: "conv", RELU: "relu", ADD: "add", RESIZE: "resize"}
+"""Operators that may occur in the region: every one has an int8 form in all three runtimes (ReLU by fusion)."""
+
+QUANTISE, DEQUANTISE = "quantized_decomposed.quantize_per_tensor.default", "quantized_decomposed.dequantize_per_tensor.default"
+WEIGHT_QUANTISE = "quantized_decomposed.quantize_per_channel.default"
+WEIGHT_DEQUANTISE = "quantized_decomposed.dequantize_per_channel.default"
+
+
+@dataclass(frozen=True)
+class RegionNode:
+    """One operator of the region.
+
+    Attributes:
+        node: the operator in the exported graph.
+        kind: a value of ``INTEGER_OPERATORS``, or "input" for the tensor that enters the region.
+        tensor: name of its output, from the module path; None where the output is not stored under a scale of its own.
+        weight: name of its weight, None for operators without.
+        shares: the operator whose scale its output shares (resize), else None.
+    """
+
+    node: Node
+    kind: str
+    tensor: str | None
+    weight: str | None = None
+    shares: Node | None = None
+
+
+def region(model: GraphModule) -> Iterator[RegionNode]:
+    """Operators from the stem's input to the head's output, in execution order.
+
+    Args:
+        model: ``torch.export.export(folded_generator, ...).module()``, before `prepare_pt2e`.
+
+    Raises:
+        ValueError: an operator without an integer form, or the graph has no such region.
+    """
+    nodes = [node for node in model.graph.nodes if node.op == "call_function"]
+    starts = [node for node in nodes if module_path(node) == STEM_INPUT and str(node.target) == CONV]
+    ends = [node for node in nodes if module_path(node) == HEAD and str(node.target) == CONV]
+    if len(starts) != 1 or len(ends) != 1:
+        raise ValueError(f"not a generator's graph: {len(starts)} analysis and {len(ends)} head convolutions, not one of each")
+    yield RegionNode(starts[0], "input", STEM_INPUT)
+    for node in nodes[nodes.index(starts[0]) + 1 : nodes.index(ends[0]) + 1]:
+        if str(node.target) not in INTEGER_OPERATORS:
+            raise ValueError(
+                f"{module_path(node)}: {node.target} has no integer form here; "
+                f"between stem and head only {', '.join(INTEGER_OPERATORS)} may occur"
+            )
+        yield _region_node(node)
+
+
+def _region_node(node: Node) -> RegionNode:
+    kind, path, source = INTEGER_OPERATORS[str(node.target)], module_path(node), node.args[0]
+    assert isinstance(source, Node)
+    if kind == "conv":
+        fused = len(node.users) == 1 and str(next(iter(node.users)).target) == RELU
+        return RegionNode(node, kind, None if fused else path, weight=f"{path}.weight")
+    if kind == "relu":
+        if str(source.target) != CONV or len(source.users) != 1:
+            raise ValueError(f"{path}: a ReLU must follow a convolution that has no other consumer, to be fused with it")
+        return RegionNode(node, kind, module_path(source))
+    if kind == "resize":
+        if list(node.args[1:]) != [None, [2.0, 2.0]]:
+            raise ValueError(
+                f"{path}: nearest-neighbour resizing by {node.args[1:]}; only by a factor of two has an integer form here"
+            )
+        return RegionNode(node, kind, None, shares=source)
+    return RegionNode(node, kind, path)
+
+
+def module_path(node: Node) -> str:
+    """Path of the innermost module that a node was traced in, such as ``down.0.1.conv2``."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return str(list(stack.values())[-1][0]) if stack else ""
+
+
+def region_counts(quantised: GraphModule) -> Counter[str]:
+    """How many operators of each kind compute on integers: operands dequantised, result quantised.
+
+    Args:
+        quantised: a quantised program as a flat graph: result of `convert_pt2e`, or
+            ``torch.export.export(program.apply(...), ...).module()``.
+    """
+    return Counter(INTEGER_OPERATORS[str(node.target)] for node in integer_nodes(quantised))
+
+
+def integer_nodes(quantised: GraphModule) -> list[Node]:
+    """The operators that :func:`region_counts` counts."""
+    return [node for node in _between(quantised) if _is_integer(node)]
+
+
+def float_operators(quantised: GraphModule) -> list[str]:
+    """Operators between the first quantise and the last dequantise that are *not* computed on integers.
+
+    Args:
+        quantised: as for :func:`region_counts`.
+
+    Returns:
+        ``"add_3 (aten.add.Tensor)"`` for each; empty for a fully integer region.
+    """
+    return [f"{node.name} ({node.target})" for node in _between(quantised) if not _is_integer(node)]
+
+
+def requantised(quantised: GraphModule) -> list[str]:
+    """Tensors that are dequantised and at once quantised again, which runtimes would have to execute; empty is right."""
+    nodes = [node for node in quantised.graph.nodes if str(node.target) == QUANTISE]
+    return [node.name for node in nodes if str(node.args[0].target) == DEQUANTISE]
+
+
+def _between(quantised: GraphModule) -> list[Node]:
+    nodes = [node for node in quantised.graph.nodes if node.op in ("call_function", "call_module")]
+    marks = [i for i, node in enumerate(nodes) if str(node.target) in (QUANTISE, DEQUANTISE)]
+    if not marks:
+        raise ValueError("the graph has no quantised tensor")
+    quantisation = (QUANTISE, DEQUANTISE, WEIGHT_QUANTISE, WEIGHT_DEQUANTISE)
+    return [node for node in nodes[marks[0] : marks[-1]] if str(node.target) not in quantisation]
+
+
+def _is_integer(node: Node) -> bool:
+    kind, users = str(node.target), list(node.users)
+    if kind not in INTEGER_OPERATORS:
+        return False
+    # Of a convolution with a fused ReLU, the ReLU's own entry says whether the result is quantised.
+    stored = len(users) == 1 and str(users[0].target) in ((QUANTISE, RELU) if kind == CONV else (QUANTISE,))
+    operands = [str(argument.target) for argument in node.args[:2] if isinstance(argument, Node)]
+    expected = {CONV: [DEQUANTISE, WEIGHT_DEQUANTISE], RELU: [CONV], ADD: [DEQUANTISE, DEQUANTISE], RESIZE: [DEQUANTISE]}
+    return stored and operands == expected[kind]
