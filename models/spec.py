@@ -60,8 +60,9 @@ class ModelSpec:
             ValueError: not JSON, or not the fields of a spec.
         """
         try:
-            fields: dict[str, Any] = json.loads(text)
-            return ModelSpec(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+            fields = json.loads(text)
+            values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+            return ModelSpec(**values)
         except (TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a model spec: {error}") from error
 
