@@ -1,0 +1,32 @@
+"""Artefacts: made by ``python -m export``, run by :func:`load`. Importing this package needs neither PyTorch nor a toolkit."""
+
+from collections.abc import Callable
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["load"]
+
+
+def load(folder: str | PathLike[str], threads: int = 2) -> Callable[..., NDArray[np.uint8]]:
+    """Load an artefact into this platform's runtime.
+
+    Only shapes change between the returned function and the runtime: every operation on pixels (normalising, masking,
+    rounding, compositing) is inside the artefact.
+
+    Args:
+        folder: an artefact, as ``python -m export`` writes it (``artifacts/wavefill-s-256-onnx-w8a8``).
+        threads: CPU threads of the runtime.
+
+    Returns:
+        ``run(image=..., mask=...) -> result``: image (H, W, 3) uint8 RGB, mask (H, W) uint8 (>= 128: fill), result
+        (H, W, 3) uint8 RGB, equal to the image wherever the mask says keep. H and W are the artefact's.
+
+    Raises:
+        ValueError: no artefact there, a damaged one, or one without the public signature (``--io float``).
+        ToolchainMissing: its runtime is not installed.
+    """
+    from export.loading import load_artefact  # PyTorch and the runtimes are imported from here on
+
+    return load_artefact(folder, threads)

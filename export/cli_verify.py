@@ -1,0 +1,64 @@
+"""``python -m export verify PATH``: is an artefact, or a folder of them, still what its manifest says?"""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from export.report import parity_text, table
+from export.verify import Verdict, Verifier, all_well, find_artefacts
+from models.cli_errors import CHECK_FAILED, OK, Parser
+
+DESCRIPTION = """\
+Check an artefact, or every artefact in a folder: hashes of every file, signature, metadata, bytes and MACs against the
+manifest; parity with PyTorch measured again; and backends against each other. Exit 1 if anything is wrong.
+
+This finds accidents (a changed byte, a mixed-up file, a runtime that computes something else), not attackers, who would
+write new hashes."""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Options of ``verify``."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="an artefact or a folder of artefacts")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="what they were made from (default: the shipped one)")
+    parser.add_argument("--calibration", type=Path, metavar="FILE", help="its calibration (default: found beside it)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Verify and print one line for each artefact; 1 if anything is wrong."""
+    folders = find_artefacts(arguments.path)
+    verifier = Verifier(arguments.checkpoint, arguments.calibration)
+    verdicts = []
+    with tqdm(total=len(folders), unit="artefact", desc="verify", file=sys.stderr, dynamic_ncols=True) as bar:
+        for folder in folders:
+            bar.set_postfix_str(folder.name)
+            verdicts.append(verifier.verify(folder))
+            bar.update()
+    apart = verifier.compare_backends()
+    if arguments.json:
+        print(
+            json.dumps(
+                {"artefacts": [_json(verdict) for verdict in verdicts], "between_backends": apart}, indent=2, sort_keys=True
+            )
+        )
+    else:
+        print(table(["artefact", "verdict", "parity with PyTorch, measured now"], [_row(verdict) for verdict in verdicts]))
+    for verdict in verdicts:
+        for failure in verdict.failures:
+            print(f"wavefill: failed: {verdict.folder}: {failure}", file=sys.stderr)
+    for line in apart:
+        print(f"wavefill: failed: {line}", file=sys.stderr)
+    return OK if all_well(verdicts, apart) else CHECK_FAILED
+
+
+def _row(verdict: Verdict) -> list[str]:
+    return [str(verdict.folder), "FAILED" if verdict.failures else "ok", parity_text(verdict.parity) if verdict.parity else "-"]
+
+
+def _json(verdict: Verdict) -> dict[str, object]:
+    parity = dataclasses.asdict(verdict.parity) if verdict.parity else None
+    return {"path": str(verdict.folder), "ok": not verdict.failures, "failures": verdict.failures, "parity": parity}

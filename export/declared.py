@@ -1,0 +1,68 @@
+"""What a model file must declare about itself, written down here without asking the converters."""
+
+from collections.abc import Mapping
+
+from export.backend import Inspection, Port
+from export.manifest import PortEntry, Signature
+from models.conventions import LAYOUTS
+
+PORTS = {
+    "uint8": ({"image": 3, "mask": 1}, {"result": 3}),
+    "float": ({"normalised": 3, "hole": 1}, {"fill": 3}),
+}
+"""Names in order and channels of inputs and outputs, for each ``--io``."""
+
+COLOURS = {3: "rgb", 1: "grayscale"}
+"""Core ML's ImageType of a port with so many channels."""
+
+
+def signature(inspection: Inspection) -> Signature:
+    """The ports of an inspection as a manifest holds them."""
+    return Signature(
+        *(tuple(PortEntry(p.name, tuple(p.shape), p.dtype) for p in ports) for ports in (inspection.inputs, inspection.outputs))
+    )
+
+
+def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, str]) -> list[str]:
+    """What in a saved file is not as the public signature and the program say; one line each, empty when all is well.
+
+    Args:
+        inspection: of the saved file.
+        size: height and width that it must have.
+        io: ``uint8`` or ``float``.
+        metadata: what its own metadata must hold.
+    """
+    found = []
+    for kind, ports, wanted in zip(("inputs", "outputs"), (inspection.inputs, inspection.outputs), PORTS[io], strict=True):
+        names = [port.name for port in ports]
+        if names != list(wanted):
+            found.append(f"{kind} are {', '.join(names)}, not {', '.join(wanted)}")
+            continue
+        found += [
+            f"{_describe(port)}: not {wanted[port.name]} x {size} x {size} {io}"
+            for port in ports
+            if not _fits(port, wanted[port.name], size, io)
+        ]
+    if dict(inspection.metadata) != dict(metadata):
+        keys = sorted(
+            key for key in inspection.metadata.keys() | metadata.keys() if inspection.metadata.get(key) != metadata.get(key)
+        )
+        found.append(f"metadata differs in {', '.join(keys)}")
+    if inspection.metadata.get("wavefill.layout") not in LAYOUTS:
+        found.append(f"layout {inspection.metadata.get('wavefill.layout')!r} is none of {', '.join(LAYOUTS)}")
+    if inspection.macs <= 0:
+        found.append("no multiply-accumulates counted")
+    return found
+
+
+def _fits(port: Port, channels: int, size: int, io: str) -> bool:
+    nhwc, nchw = (1, size, size, channels), (1, channels, size, size)
+    if io == "float":
+        return port.dtype in ("float32", "float16") and port.shape == nchw
+    if port.dtype == COLOURS[channels]:
+        return sorted(port.shape)[-2:] == [size, size]
+    return port.dtype == "uint8" and port.shape == nhwc
+
+
+def _describe(port: Port) -> str:
+    return f"{port.name} is {port.dtype} {port.shape}"

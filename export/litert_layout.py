@@ -1,0 +1,87 @@
+"""Channels last from end to end: no TRANSPOSE between the pixels and the network, or inside it.
+
+PyTorch networks are NCHW and LiteRT kernels NHWC. litert-torch turns the convolutions round and cancels most transpositions,
+but it leaves the concatenation of picture and hole in NCHW behind one TRANSPOSE, and a uint8 NHWC shell that composites in NCHW
+costs three more. So the shell composites in NHWC (its arithmetic is element by element, the layout does not matter), and the
+concatenation is rewritten in the exported graph.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule
+
+from models.inpainter import Uint8Shell
+
+_TO_NHWC, _TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+class ChannelsLastShell(Uint8Shell):
+    """:class:`models.inpainter.Uint8Shell`, computed in NHWC: the same ports and the same numbers.
+
+    Args:
+        core: float NCHW network, as for ``Uint8Shell``.
+    """
+
+    def __init__(self, core: nn.Module) -> None:
+        super().__init__(_ChannelsLastCore(core))
+
+    def forward(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        return {"result": self.composite(image.float(), mask.float()).to(torch.uint8)}
+
+
+class _ChannelsLastCore(nn.Module):
+    """A float NCHW core behind NHWC tensors; the converter cancels these permutations against its own."""
+
+    def __init__(self, core: nn.Module) -> None:
+        super().__init__()
+        self.core = core
+
+    def forward(self, normalised: Tensor, hole: Tensor) -> Tensor:
+        fill: Tensor = self.core(normalised.permute(_TO_NCHW), hole.permute(_TO_NCHW))
+        return fill.permute(_TO_NHWC)
+
+
+class NamedCore(nn.Module):
+    """A bare core whose output has a name, ``fill``, in the file's signature."""
+
+    def __init__(self, core: nn.Module) -> None:
+        super().__init__()
+        self.core = core
+
+    def forward(self, normalised: Tensor, hole: Tensor) -> dict[str, Tensor]:
+        return {"fill": self.core(normalised, hole)}
+
+
+def core_inputs(size: int) -> dict[str, Tensor]:
+    """Zeros in the shape of a core's inputs: ``normalised`` (1, 3, size, size), ``hole`` (1, 1, size, size)."""
+    return {"normalised": torch.zeros(1, 3, size, size), "hole": torch.zeros(1, 1, size, size)}
+
+
+def with_channels_last_concatenation(core: nn.Module, size: int) -> GraphModule:
+    """Export a core and let it concatenate along the last axis, between permutations that the converter cancels.
+
+    Args:
+        core: a folded generator or its quantised program; left as it is.
+        size: height and width in pixels.
+
+    Returns:
+        The exported graph, equal in value to the core.
+
+    Raises:
+        ValueError: the core does not concatenate its inputs exactly once along the channels.
+    """
+    exported = torch.export.export(core, tuple(core_inputs(size).values())).module(check_guards=False)
+    graph = exported.graph
+    found = graph.find_nodes(op="call_function", target=torch.ops.aten.cat.default)
+    if len(found) != 1 or list(found[0].args[1:]) != [1]:
+        raise ValueError(f"{len(found)} concatenations in the core, one along the channels is expected")
+    permute = torch.ops.aten.permute.default
+    node = found[0]
+    with graph.inserting_before(node):
+        turned = [graph.call_function(permute, (part, list(_TO_NHWC))) for part in node.args[0]]
+        joined = graph.call_function(torch.ops.aten.cat.default, (turned, 3))
+        restored = graph.call_function(permute, (joined, list(_TO_NCHW)))
+    node.replace_all_uses_with(restored)
+    graph.erase_node(node)
+    exported.recompile()
+    return exported

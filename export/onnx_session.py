@@ -1,0 +1,51 @@
+"""ONNX Runtime sessions: default options, and refusals in one readable line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+def open_session(model: Path, threads: int) -> InferenceSession:
+    """A session of the CPU provider with default options but for the number of threads.
+
+    Args:
+        model: a ``.onnx`` or ``.ort`` file.
+        threads: threads inside an operator; operators run one after the other.
+
+    Raises:
+        ValueError: fewer than one thread, no such file, or ONNX Runtime refuses it.
+    """
+    import onnxruntime
+
+    if threads < 1:
+        raise ValueError(f"threads={threads}: one or more are needed")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    with readable_refusals(model):
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+@contextlib.contextmanager
+def readable_refusals(model: Path) -> Iterator[None]:
+    """Turn ONNX Runtime's exceptions while loading a file into ``ValueError``."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    refusals = (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.RuntimeException,
+    )
+    try:
+        yield
+    except refusals as error:
+        raise ValueError(f"{model}: ONNX Runtime refuses it ({str(error).splitlines()[0]})") from error

@@ -1,0 +1,76 @@
+"""Program: everything a backend needs to make one artefact, and nothing about any backend."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from models.conventions import LICENCE, POLARITY, RANGE
+from models.generator import Generator, fold
+from models.inpainter import ImageTypeShell, Uint8Shell
+from quantize.program import QuantizedProgram
+from quantize.schemes import Scheme
+
+Io = Literal["uint8", "float"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One cell of the matrix, before it is lowered to a format.
+
+    Attributes:
+        generator: the network as trained; never changed.
+        size: height and width in pixels.
+        scheme: number format.
+        io: ``uint8`` for the public signature, ``float`` for the bare core.
+        checkpoint_sha256: hash of the checkpoint file that the generator was read from.
+        calibration: the table of scales; given exactly when ``scheme.calibrated``.
+    """
+
+    generator: Generator
+    size: int
+    scheme: Scheme
+    io: Io
+    checkpoint_sha256: str
+    calibration: QuantizedProgram | None = None
+
+    def __post_init__(self) -> None:
+        if self.scheme.calibrated != (self.calibration is not None):
+            raise ValueError(f"scheme {self.scheme.name}: a calibration is {'needed' if self.scheme.calibrated else 'not used'}")
+        if self.calibration is not None and self.calibration.checkpoint_sha256 != self.checkpoint_sha256:
+            raise ValueError(
+                f"the calibration belongs to checkpoint {self.calibration.checkpoint_sha256[:12]}..., "
+                f"not to {self.checkpoint_sha256[:12]}..."
+            )
+
+    def core(self, *, fold_weights: bool = True) -> nn.Module:
+        """The network to lower: folded, for this size, in this scheme's numbers.
+
+        Args:
+            fold_weights: for a calibrated scheme, whether weights are integers followed by a dequantisation (what ONNX and
+                Core ML lower) or float weights followed by quantise and dequantise (what LiteRT lowers).
+        """
+        folded = fold(self.generator, self.size, self.size)
+        if self.calibration is not None:
+            return self.calibration.apply(folded, self.size, fold_weights=fold_weights)
+        return folded.half() if self.scheme.name == "fp16" else folded
+
+    def module(self, shell: type[Uint8Shell] | type[ImageTypeShell], *, fold_weights: bool = True) -> nn.Module:
+        """The core in a shell, or the bare core where ``io`` is float."""
+        core = self.core(fold_weights=fold_weights)
+        if self.io == "float":
+            return core
+        return shell(core, torch.float16 if self.scheme.name == "fp16" else torch.float32)
+
+    def metadata(self, layout: str) -> dict[str, str]:
+        """The ``wavefill.*`` entries that every format carries in its own metadata, equal to the manifest's."""
+        return {
+            "wavefill.polarity": POLARITY if self.io == "uint8" else "hole: 1 fill, 0 keep",
+            "wavefill.range": RANGE if self.io == "uint8" else "float, pixel / 127.5 - 1, hole cleared to 0",
+            "wavefill.layout": layout if self.io == "uint8" else "NCHW",
+            "wavefill.spec": self.generator.spec.name,
+            "wavefill.scheme": self.scheme.name,
+            "wavefill.checkpoint_sha256": self.checkpoint_sha256,
+            "wavefill.licence": LICENCE,
+        }

@@ -1,0 +1,48 @@
+"""Tables for stdout: what was made, what was verified, what there is."""
+
+from collections.abc import Sequence
+
+from export.manifest import Manifest, Parity
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns padded with blanks; a column whose cells all begin with a digit is aligned to the right."""
+    widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+    right = [bool(rows) and all(row[i][:1].isdigit() for row in rows) for i in range(len(heads))]
+    lines = (
+        "  ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
+        for row in (heads, *rows)
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def megabytes(size_bytes: int) -> str:
+    """Decimal megabytes with two digits."""
+    return f"{size_bytes / 1e6:.2f}"
+
+
+def parity_text(parity: Parity | None) -> str:
+    """Parity figures in a few words."""
+    if parity is None:
+        return "not checked"
+    if parity.hole_psnr_db is None:
+        return "equal to the reference"
+    share = f"{100 * parity.differing_share:.3g} % differ"
+    if parity.max_level_difference <= 1:
+        return f"max 1 level, {share}"
+    return f"{parity.hole_psnr_db:.1f} dB in the hole (worst {parity.worst_hole_psnr_db:.1f}), {share}"
+
+
+def manifest_row(folder: str, manifest: Manifest) -> list[str]:
+    """One line of the table of artefacts; see ``MANIFEST_HEADS``."""
+    return [
+        folder,
+        manifest.backend,
+        manifest.scheme,
+        megabytes(manifest.size_bytes),
+        f"{manifest.macs / 1e9:.3f}",
+        parity_text(manifest.parity),
+    ]
+
+
+MANIFEST_HEADS = ["artefact", "backend", "scheme", "MB", "GMACs", "parity with PyTorch"]

@@ -1,0 +1,170 @@
+"""Verify: is an artefact still what its manifest says? Hashes, signature, metadata, bytes, MACs, and parity measured again.
+
+This finds accidents: a changed byte, a mixed-up file, a runtime that computes something else here. It does not find an
+attacker, who would write new hashes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from export import declared
+from export.artifact import SUMS, check_sums, hash_files
+from export.backends import BACKENDS
+from export.errors import ToolchainMissing
+from export.manifest import MANIFEST, Manifest, Parity, belongs, read_manifest
+from export.matrix import References, expected_metadata
+from export.parity import Levels, differs_from_record, disagreement, misses
+from export.program import Program
+from export.sources import Source, find_calibration, read_source
+from quantize.schemes import SCHEMES
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found out about one artefact.
+
+    Attributes:
+        folder: the artefact.
+        failures: what is wrong, one line each; empty when all is well.
+        manifest: its manifest, if that could be read.
+        parity: the figures as measured now; None where the run did not come to that.
+    """
+
+    folder: Path
+    failures: tuple[str, ...]
+    manifest: Manifest | None = None
+    parity: Parity | None = None
+
+
+@dataclass
+class Verifier:
+    """Verifies artefacts one after the other and remembers results, so that backends can be compared with each other.
+
+    Args:
+        checkpoint: file that the artefacts were made from; None for the shipped one.
+        calibration: its calibration file; None to look beside the checkpoint and beside the artefacts.
+    """
+
+    checkpoint: Path | None = None
+    calibration: Path | None = None
+    _references: References = field(default_factory=References)
+    _source: Source | None = None
+    _results: dict[tuple[object, ...], dict[str, list[Levels]]] = field(default_factory=dict)
+
+    def verify(self, folder: Path) -> Verdict:
+        """All checks on one artefact; later ones are left out where an earlier one failed.
+
+        Raises:
+            ValueError: the checkpoint or calibration needed to measure again is not at hand.
+            ToolchainMissing: the runtime is not.
+        """
+        failures = check_files(folder)
+        if failures:
+            return Verdict(folder, tuple(failures))
+        manifest = read_manifest(folder)
+        program = self._program(folder, manifest)
+        backend = BACKENDS[manifest.backend]
+        model = folder / manifest.model_file
+        reason = backend.unavailable("run")
+        if reason:
+            raise ToolchainMissing(f"{folder}: cannot be run here: {reason}")
+        inspection = backend.inspect(model)
+        failures = declared.faults(inspection, manifest.size, manifest.io, expected_metadata(program, inspection))
+        if declared.signature(inspection) != manifest.signature:
+            failures.append("signature of the model file is not the manifest's")
+        if dict(inspection.metadata) != dict(manifest.metadata):
+            failures.append("metadata of the model file is not the manifest's")
+        if inspection.macs != manifest.macs:
+            failures.append(f"{inspection.macs} MACs in the model file, {manifest.macs} in the manifest")
+        if failures:
+            return Verdict(folder, tuple(failures), manifest)
+        parity, got = self._references.parity(backend, model, program)
+        failures = misses(parity, manifest.scheme)
+        if manifest.parity is not None:
+            failures += differs_from_record(parity, manifest.parity)
+        key = (manifest.checkpoint_sha256, manifest.calibration_sha256, manifest.scheme, manifest.size, manifest.io)
+        self._results.setdefault(key, {})[manifest.backend] = got
+        return Verdict(folder, tuple(failures), manifest, parity)
+
+    def compare_backends(self) -> list[str]:
+        """Artefacts of one program on different backends against each other; one line for each pair too far apart."""
+        failures = []
+        for (_, _, scheme, size, _io), by_backend in self._results.items():
+            for (a, results_a), (b, results_b) in combinations(by_backend.items(), 2):
+                apart = disagreement(results_a, results_b, self._references.probes(int(str(size))), str(scheme))
+                if apart:
+                    failures.append(f"{scheme} {size}: {a} and {b}: {apart}")
+        return failures
+
+    def _program(self, folder: Path, manifest: Manifest) -> Program:
+        if self._source is None:
+            self._source = read_source(self.checkpoint, None)
+        source = self._source
+        if source.checkpoint_sha256 != manifest.checkpoint_sha256:
+            raise ValueError(
+                f"{folder}: made from checkpoint {manifest.checkpoint_sha256[:12]}..., but {source.path} is "
+                f"{source.checkpoint_sha256[:12]}...; give the right file with --checkpoint FILE"
+            )
+        scheme = SCHEMES[manifest.scheme]
+        if scheme.calibrated and source.calibration_sha256(scheme) != manifest.calibration_sha256:
+            table = find_calibration(
+                source, self.calibration, sorted(folder.parent.glob("*.calibration.json")), wanted=manifest.calibration_sha256
+            )
+            source = self._source = Source(source.path, source.generator, source.checkpoint_sha256, table)
+        return source.program(scheme, manifest.size, manifest.io)
+
+
+def check_files(folder: Path) -> list[str]:
+    """Everything that needs no runtime: SHA256SUMS against the files, the manifest's own form, and its list of files."""
+    failures = check_sums(folder)
+    try:
+        manifest = read_manifest(folder)
+    except ValueError as error:
+        return [*failures, str(error)]
+    if manifest.backend not in BACKENDS or not BACKENDS[manifest.backend].model_file:
+        failures.append(f"{MANIFEST}: no backend {manifest.backend!r} writes artefacts")
+    if manifest.scheme not in SCHEMES:
+        failures.append(f"{MANIFEST}: no scheme {manifest.scheme!r}")
+    if failures:
+        return failures
+    if manifest.model_file != BACKENDS[manifest.backend].model_file:
+        failures.append(f"{MANIFEST}: model file {manifest.model_file!r}, not {BACKENDS[manifest.backend].model_file!r}")
+    if manifest.weight_bits != SCHEMES[manifest.scheme].weight_bits:
+        failures.append(f"{MANIFEST}: weight_bits {manifest.weight_bits}, not {SCHEMES[manifest.scheme].weight_bits}")
+    found = {name: entry for name, entry in hash_files(folder).items() if name not in (SUMS, MANIFEST)}
+    if found != {entry.name: (entry.bytes, entry.sha256) for entry in manifest.files}:
+        failures.append(f"{MANIFEST}: its list of files is not what is there")
+    inside = [entry for entry in manifest.files if belongs(entry.name, manifest.model_file)]
+    if not inside or sum(entry.bytes for entry in inside) != manifest.size_bytes:
+        failures.append(f"{MANIFEST}: size_bytes {manifest.size_bytes} is not the model's length")
+    return failures
+
+
+def find_artefacts(path: Path) -> list[Path]:
+    """The artefact at a path, or all artefacts in a folder, sorted by name.
+
+    A folder that has lost its manifest but still looks like an artefact is listed too, so that it fails.
+
+    Raises:
+        ValueError: no such folder, or no artefact in it.
+    """
+    if not path.is_dir():
+        raise ValueError(f"{path}: no such folder; give an artefact or a folder of artefacts")
+    if _looks_like_artefact(path):
+        return [path]
+    found = sorted(entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_dir())
+    artefacts = [entry for entry in found if _looks_like_artefact(entry)]
+    if not artefacts:
+        raise ValueError(f"{path}: no artefacts in it (folders with {MANIFEST} and {SUMS})")
+    return artefacts
+
+
+def _looks_like_artefact(folder: Path) -> bool:
+    return (folder / MANIFEST).exists() or (folder / SUMS).exists()
+
+
+def all_well(verdicts: Iterable[Verdict], disagreements: Sequence[str]) -> bool:
+    """Whether nothing failed."""
+    return not disagreements and not any(verdict.failures for verdict in verdicts)

@@ -1,0 +1,87 @@
+"""models -> quantize -> export -> { parity_tests, benchmarks }: nothing points back, and nothing heavy is imported early."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import models
+
+ROOT = Path(__file__).parents[1]
+ORDER = ("models", "quantize", "export", "benchmarks", "parity_tests")
+TOOLKITS = {"onnx", "onnxscript", "onnxruntime", "coremltools", "litert_torch", "ai_edge_litert", "torchao", "tensorflow"}
+
+
+def modules(*packages):
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def short(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported_at_module_level(source: str) -> set[str]:
+    """First names of everything imported when the module is imported, type-checking blocks included, function bodies not."""
+    found, queue = set(), list(ast.parse(source).body)
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found.add((node.module or "").split(".")[0])
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            queue.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def type_checking_removed(source: str) -> str:
+    """The source without its ``if TYPE_CHECKING`` blocks, which are never run."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")]
+    return ast.unparse(tree)
+
+
+@pytest.mark.parametrize("path", modules(*ORDER), ids=short)
+def test_nothing_points_back(path):
+    package = path.relative_to(ROOT).parts[0]
+    later = set(ORDER[ORDER.index(package) + 1 :])
+    assert imported_at_module_level(path.read_text(encoding="utf-8")) & later == set()
+
+
+@pytest.mark.parametrize("path", modules("models", "export", "benchmarks"), ids=short)
+def test_toolkits_are_imported_inside_functions(path):
+    assert imported_at_module_level(type_checking_removed(path.read_text(encoding="utf-8"))) & TOOLKITS == set()
+
+
+def test_the_reader_of_imports_sees_what_it_should():
+    """Planted: each of these must be found, and the one inside a function must not."""
+    source = "import export.x\nfrom quantize import y\nif True:\n    import onnx\n"
+    source += "try:\n    import torchao\nexcept ImportError:\n    pass\n"
+    source += "class A:\n    import coremltools\ndef f():\n    import benchmarks\n"
+    assert imported_at_module_level(source) == {"export", "quantize", "onnx", "torchao", "coremltools"}
+
+
+def test_packages_are_ours():
+    """`models`, `export`, `quantize` and `benchmarks` are names that other distributions use too."""
+    for name in ORDER[:4]:
+        assert Path(__import__(name).__file__).parent == ROOT / name
+    assert Path(models.__file__) == ROOT / "models" / "__init__.py"
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_import_export_is_light():
+    """No PyTorch, no toolkit, no trainer: only numpy, for the types."""
+    loaded = set(python("import export, sys; print(*sys.modules)").split())
+    assert {name for name in loaded if name.split(".")[0] in {*TOOLKITS, "torch", "quantize", "models", "benchmarks"}} == set()
+
+
+def test_tables_need_no_toolkit():
+    loaded = set(python("import export.backends, export.matrix, benchmarks.table, sys; print(*sys.modules)").split())
+    assert {name for name in loaded if name.split(".")[0] in TOOLKITS} == set()
+    assert {name for name in loaded if name.startswith("models.train")} == set()

@@ -1,0 +1,258 @@
+"""``python -m export verify``: whole artefacts pass; a changed byte, or a runtime that computes otherwise, does not."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from export.__main__ import main
+from export.artifact import state, write_sums
+from export.backends import BACKENDS
+from export.manifest import Manifest
+from export.verify import Verifier, check_files, find_artefacts
+from models.checkpoint import save_checkpoint
+from models.cli_errors import run_main
+from models.generator import Generator
+from parity_tests import fakes
+from parity_tests.conftest import ROOT, TINY, export_all
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def made(tiny_checkpoint, tmp_path_factory):
+    """Two whole artefacts, fp32 and fp16, made once."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    options = ["--checkpoint", str(tiny_checkpoint), "--size", str(SIZE), "--out", str(out)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BACKENDS, "onnx", fakes.FakeBackend())
+        assert run_main(main, ["onnx", *options, "--scheme", "fp32", "--scheme", "fp16"]) == 0
+    return out
+
+
+@pytest.fixture
+def folder(made, tmp_path, fake):
+    """A copy of them to spoil."""
+    return shutil.copytree(made, tmp_path / "out")
+
+
+@pytest.fixture
+def verify(tiny_checkpoint, capsys):
+    """Runs the command; gives exit code, stdout, stderr."""
+
+    def run(path, *arguments):
+        capsys.readouterr()
+        code = run_main(main, ["verify", str(path), "--checkpoint", str(tiny_checkpoint), *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def rewrite(artefact, edit):
+    """Change the manifest and make new hashes: what no hash can find."""
+    path = artefact / "manifest.json"
+    tree = json.loads(path.read_text())
+    edit(tree)
+    path.write_text(json.dumps(tree, indent=2, sort_keys=True) + "\n")
+    write_sums(artefact)
+
+
+def test_whole_artefacts_pass(folder, verify):
+    code, stdout, _ = verify(folder)
+    assert code == 0
+    assert stdout.count(" ok ") == 2
+    code, stdout, _ = verify(folder / f"tiny-{SIZE}-onnx-fp32", "--json")
+    assert code == 0
+    assert json.loads(stdout)["artefacts"][0]["parity"]["max_level_difference"] == 0
+
+
+def test_a_changed_byte_of_any_file_exits_1(folder, verify):
+    artefact = folder / f"tiny-{SIZE}-onnx-fp32"
+    files = [path for path in artefact.rglob("*") if path.is_file()]
+    assert len(files) == 4
+    for path in files:
+        original = path.read_bytes()
+        for index in {0, len(original) // 2, len(original) - 1}:
+            changed = bytearray(original)
+            changed[index] ^= 1
+            path.write_bytes(changed)
+            code, stdout, stderr = verify(artefact)
+            assert code == 1, f"{path.name} byte {index}"
+            assert "FAILED" in stdout
+            assert "Traceback" not in stderr
+        path.write_bytes(original)
+    assert verify(folder)[0] == 0
+
+
+def test_every_byte_of_every_file_matters(folder):
+    """The same without parity, for every single byte."""
+    artefact = folder / f"tiny-{SIZE}-onnx-fp32"
+    assert check_files(artefact) == []
+    for path in [path for path in artefact.rglob("*") if path.is_file()]:
+        original = path.read_bytes()
+        for index in range(0, len(original), 7):
+            changed = bytearray(original)
+            changed[index] ^= 1 << index % 8
+            path.write_bytes(changed)
+            assert check_files(artefact), f"{path.name} byte {index}"
+        path.write_bytes(original)
+    assert check_files(artefact) == []
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS", "model.fake"])
+def test_a_lost_file_exits_1(folder, verify, name):
+    lost = folder / f"tiny-{SIZE}-onnx-fp32" / name
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    assert verify(folder)[0] == 1
+
+
+KEYS = ("macs", "size_bytes", "weight_bits", "model_file", "backend", "scheme", "signature", "files", "metadata")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_manifest_that_says_something_else_exits_1(folder, verify, key):
+    """With hashes made anew, so that only the comparison with the model file can find it."""
+    others = {"model_file": "other", "backend": "tflite", "scheme": "int4", "files": [], "metadata": {}}
+
+    def edit(tree):
+        if key == "signature":
+            tree[key]["inputs"][0]["dtype"] = "float32"
+        else:
+            tree[key] = others.get(key, tree[key] + 1 if isinstance(tree[key], int) else None)
+
+    rewrite(folder / f"tiny-{SIZE}-onnx-fp32", edit)
+    code, _, stderr = verify(folder / f"tiny-{SIZE}-onnx-fp32")
+    assert code == 1
+    assert re.search(r"failed: .*tiny-32-onnx-fp32: ", stderr)
+
+
+def test_parity_figures_that_do_not_repeat_exit_1(folder, verify):
+    def edit(tree):
+        tree["parity"]["differing_share"] = 0.0009
+
+    rewrite(folder / f"tiny-{SIZE}-onnx-fp32", edit)
+    code, _, stderr = verify(folder)
+    assert code == 1
+    assert "differing share: 0 now, 0.0009 in the manifest" in stderr
+
+
+@pytest.mark.parametrize("spoil", [fakes.shift, fakes.touch_kept, fakes.leak, fakes.noise(2)])
+def test_a_runtime_that_computes_otherwise_exits_1(folder, verify, fake, spoil):
+    fake.spoil = spoil
+    assert verify(folder / f"tiny-{SIZE}-onnx-fp32")[0] == 1
+
+
+def test_backends_are_compared(tiny_checkpoint, monkeypatch, tmp_path):
+    """Two backends of one quantised program, each within the bar of its reference, but not of each other."""
+    import numpy as np
+
+    from export.parity import probes, results
+
+    verifier = Verifier(tiny_checkpoint)
+    probe_set = probes(SIZE)
+    same = results(lambda image, mask: image, probe_set, "uint8", noisy=False)
+    off = [array + np.int16(4) for array in same]
+    key = ("checkpoint", "calibration", "w8a8", SIZE, "uint8")
+    verifier._results[key] = {"onnx": same, "litert": same}
+    assert verifier.compare_backends() == []
+    verifier._results[key]["coreml"] = off
+    assert [line.split(": hole")[0] for line in verifier.compare_backends()] == [
+        f"w8a8 {SIZE}: onnx and coreml",
+        f"w8a8 {SIZE}: litert and coreml",
+    ]
+
+
+def test_another_checkpoint_is_exit_2(folder, tmp_path, capsys):
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, Generator(TINY), {"note": "other weights"})
+    assert run_main(main, ["verify", str(folder), "--checkpoint", str(other)]) == 2
+    assert "give the right file with --checkpoint FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["nowhere", "out/tiny-32-onnx-fp32/manifest.json", "empty"])
+def test_bad_paths_are_exit_2(folder, verify, tmp_path, path):
+    (tmp_path / "empty").mkdir()
+    code, stdout, stderr = verify(tmp_path / path)
+    assert (code, stdout) == (2, "")
+    assert "error: " in stderr
+
+
+def test_what_an_interrupted_export_leaves_is_ignored(folder):
+    shutil.copytree(folder / f"tiny-{SIZE}-onnx-fp32", folder / ".hidden.previous")
+    assert [path.name for path in find_artefacts(folder)] == [f"tiny-{SIZE}-onnx-fp16", f"tiny-{SIZE}-onnx-fp32"]
+
+
+def test_a_missing_runtime_is_exit_3(folder, verify, fake):
+    fake.missing = {"run": "not installed: onnxruntime"}
+    code, _, stderr = verify(folder)
+    assert code == 3
+    assert "cannot be run here: not installed: onnxruntime" in stderr
+
+
+def test_help_says_what_it_does_not_find(capsys):
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+    assert "accidents" in (text := capsys.readouterr().out)
+    assert "not attackers" in text
+
+
+@pytest.mark.slow
+class TestShipped:
+    """The nine artefacts of the committed checkpoint, made by the README's command."""
+
+    def test_there_are_nine(self, shipped_artifacts):
+        names = {path.name for path in find_artefacts(shipped_artifacts)}
+        assert names == {f"wavefill-s-256-{b}-{s}" for b in ("onnx", "coreml", "litert") for s in ("fp32", "fp16", "w8a8")}
+
+    def test_verify_passes(self, shipped_artifacts, capsys):
+        assert run_main(main, ["verify", str(shipped_artifacts)]) == 0
+        assert capsys.readouterr().out.count(" ok ") == 9
+
+    def test_a_changed_byte_is_found(self, shipped_artifacts, tmp_path):
+        for artefact in find_artefacts(shipped_artifacts):
+            copy = shutil.copytree(artefact, tmp_path / artefact.name)
+            for path in [path for path in copy.rglob("*") if path.is_file()]:
+                original = path.read_bytes()
+                changed = bytearray(original)
+                changed[len(changed) // 3] ^= 1
+                path.write_bytes(changed)
+                assert check_files(copy), f"{artefact.name}/{path.name}"
+                path.write_bytes(original)
+            assert check_files(copy) == []
+
+    @pytest.mark.parametrize(("scheme", "megabytes"), [("fp32", 6.5), ("fp16", 3.3), ("w8a8", 2.0)])
+    def test_sizes_and_work(self, shipped_artifacts, scheme, megabytes):
+        for artefact in find_artefacts(shipped_artifacts):
+            manifest = Manifest.from_json((artefact / "manifest.json").read_text())
+            if manifest.scheme == scheme:
+                assert manifest.size_bytes <= megabytes * 1e6, artefact.name
+                assert manifest.macs <= 1.0e9, artefact.name
+
+    def test_another_checkout_gives_equal_bytes(self, shipped_artifacts, tmp_path):
+        """All nine with their manifests, from a copy of the tree that lies elsewhere."""
+        checkout = tmp_path / "a much longer path" / "checkout"
+        for name in ("models", "quantize", "export"):
+            shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        finished = export_all(checkout, checkout / "artifacts")
+        assert finished.returncode == 0, finished.stderr
+        ours, theirs = state(shipped_artifacts), state(checkout / "artifacts")
+        assert sorted(ours) == sorted(theirs)
+        assert [name for name in ours if ours[name] != theirs[name]] == []
+
+    @pytest.mark.parametrize("backend", ["onnx", "coreml", "litert"])
+    def test_another_size(self, backend, tmp_path, capsys):
+        """512x512 in integers, from the calibration made at 256."""
+        assert run_main(main, [backend, "--size", "512", "--scheme", "w8a8", "--out", str(tmp_path)]) == 0
+        assert run_main(main, ["verify", str(tmp_path / f"wavefill-s-512-{backend}-w8a8")]) == 0
+
+    def test_no_artefact_holds_a_path(self, shipped_artifacts):
+        unwanted = [str(ROOT).encode(), str(shipped_artifacts.parent).encode(), b"site-packages", b"/tmp/", b"/home/", b"/Users/"]
+        for path in (path for path in shipped_artifacts.rglob("*") if path.is_file()):
+            content = path.read_bytes()
+            assert [text for text in unwanted if text in content] == [], path
+
+
+def test_table_of_backends_is_complete():
+    assert list(BACKENDS) == ["torch", "onnx", "coreml", "litert"]
+    assert all(backend.name == name for name, backend in BACKENDS.items())
