@@ -1,0 +1,34 @@
+"""``python -m benchmarks``: measure artefacts on this host."""
+
+import sys
+
+from models.cli_errors import run_main
+
+
+def main(arguments: list[str]) -> int:
+    """Run one benchmark; see ``python -m benchmarks --help``."""
+    # Imported here, not above: they take seconds, and Ctrl-C meanwhile must end as quietly as later.
+    from benchmarks.table import BENCHMARKS
+    from models.cli_errors import Parser
+
+    parser = Parser(
+        prog="python -m benchmarks",
+        description="Measure a folder of artefacts on this host's processor.",
+        examples=("python -m benchmarks latency", "python -m benchmarks latency --artifacts artifacts --threads 1 --json"),
+    )
+    names = parser.add_subparsers(dest="benchmark", required=True)
+    for name, benchmark in BENCHMARKS.items():
+        benchmark.add_arguments(
+            names.add_parser(
+                name,
+                help=benchmark.SUMMARY,
+                description=benchmark.__doc__,
+                examples=(f"python -m benchmarks {name}", f"python -m benchmarks {name} --threads 1 --rounds 100 --json"),
+            )
+        )
+    parsed = parser.parse_args(arguments)
+    return int(BENCHMARKS[parsed.benchmark].run(parsed))
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,9 @@
+"""BENCHMARKS: what ``python -m benchmarks`` can measure. A benchmark is a module with SUMMARY, add_arguments and run."""
+
+from types import ModuleType
+
+from benchmarks import latency
+
+BENCHMARKS: dict[str, ModuleType] = {
+    "latency": latency,
+}
