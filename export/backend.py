@@ -28,6 +28,19 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """Operators between stem and head of a quantised file: convolutions, additions, upsamplings.
+
+    Attributes:
+        integer: those whose inputs all come from integers and whose result goes to integers only.
+        floating: the others; "int8 that is int8" has none.
+    """
+
+    integer: int
+    floating: int
+
+
+@dataclass(frozen=True)
 class Inspection:
     """What a saved model file says of itself, read back from the file alone.
 
@@ -37,6 +50,7 @@ class Inspection:
         outputs: declared outputs, in order.
         macs: multiply-accumulates of all convolutions, counted from the file's shapes.
         operators: how often each operator type occurs.
+        coverage: what of a calibrated scheme's file is integer; None for the other schemes.
     """
 
     metadata: Mapping[str, str]
@@ -44,6 +58,7 @@ class Inspection:
     outputs: tuple[Port, ...]
     macs: int
     operators: Mapping[str, int]
+    coverage: Coverage | None = None
 
 
 class Backend(Protocol):

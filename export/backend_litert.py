@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from export import litert_flatbuffer as flatbuffer
-from export.backend import Action, Array, Inspection, Runner
+from export.backend import Action, Array, Coverage, Inspection, Runner
 from export.errors import ToolchainMissing
+from export.litert_graph import integer_coverage
 from export.program import Program
 from quantize.schemes import SCHEMES
 
@@ -104,6 +105,7 @@ class LiteRTBackend:
             outputs=outputs,
             macs=flatbuffer.count_macs(content),
             operators=dict(sorted(flatbuffer.operator_counts(content).items())),
+            coverage=_coverage(model) if metadata.get("wavefill.scheme") == "w8a8" else None,
         )
 
     def unavailable(self, action: Action) -> str | None:
@@ -122,6 +124,11 @@ class LiteRTBackend:
     def _require(self, action: Action) -> None:
         if reason := self.unavailable(action):
             raise ToolchainMissing(f"litert: {reason}")
+
+
+def _coverage(model: Path) -> Coverage:
+    counts = integer_coverage(model)
+    return Coverage(sum(counts.integer.values()), len(counts.left_in_float) + counts.requantises)
 
 
 def _key(program: Program) -> tuple[str, int, str]:

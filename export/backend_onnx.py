@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.backend import Action, Array, Inspection, Port, Runner
+from export.backend import Action, Array, Coverage, Inspection, Port, Runner
 from export.errors import ToolchainMissing
 from export.onnx_graph import Graph, value_shapes
-from export.onnx_integer import lower_quantisation, sink_weights
+from export.onnx_integer import integer_coverage, lower_quantisation, sink_weights
 from export.onnx_mobile import usability_report, write_ort
 from export.onnx_names import core_trace, name_nodes, name_values, number_shell
 from export.onnx_rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
@@ -93,6 +93,7 @@ class OnnxBackend:
             outputs=tuple(_ports(saved.graph.output)),
             macs=convolution_macs(saved),
             operators=dict(sorted(Counter(node.op_type for node in saved.graph.node).items())),
+            coverage=_coverage(saved),
         )
 
     def write_ort(self, model: Path, folder: Path) -> Path:
@@ -119,6 +120,12 @@ class OnnxBackend:
     def _require(self, action: Action) -> None:
         if reason := self.unavailable(action):
             raise ToolchainMissing(f"backend onnx: {reason}")
+
+
+def _coverage(model: ModelProto) -> Coverage | None:
+    counts = integer_coverage(model)
+    quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    return Coverage(counts["integer"].total(), counts["float"].total()) if quantised else None
 
 
 def build_model(program: Program) -> ModelProto:

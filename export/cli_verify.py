@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from export.report import parity_text, table
-from export.verify import Verdict, Verifier, all_well, find_artefacts
+from export.verify import Pair, Verdict, Verifier, all_well, find_artefacts
 from models.cli_errors import CHECK_FAILED, OK, Parser
 
 DESCRIPTION = """\
@@ -38,27 +38,52 @@ def run(arguments: argparse.Namespace) -> int:
             bar.set_postfix_str(folder.name)
             verdicts.append(verifier.verify(folder))
             bar.update()
-    apart = verifier.compare_backends()
+    pairs = verifier.compare_backends()
     if arguments.json:
         print(
             json.dumps(
-                {"artefacts": [_json(verdict) for verdict in verdicts], "between_backends": apart}, indent=2, sort_keys=True
+                {
+                    "artefacts": [_json(verdict) for verdict in verdicts],
+                    "between_backends": [dataclasses.asdict(p) for p in pairs],
+                },
+                indent=2,
+                sort_keys=True,
             )
         )
     else:
-        print(table(["artefact", "verdict", "parity with PyTorch, measured now"], [_row(verdict) for verdict in verdicts]))
+        print(table(["artefact", "verdict", "integer", "parity with PyTorch, measured now"], [_row(v) for v in verdicts]))
+        if pairs:
+            print("\n" + table(["between backends", "worst hole"], [[pair.name, _decibels(pair)] for pair in pairs]))
     for verdict in verdicts:
         for failure in verdict.failures:
             print(f"wavefill: failed: {verdict.folder}: {failure}", file=sys.stderr)
-    for line in apart:
-        print(f"wavefill: failed: {line}", file=sys.stderr)
-    return OK if all_well(verdicts, apart) else CHECK_FAILED
+    for pair in pairs:
+        if pair.failure:
+            print(f"wavefill: failed: {pair.name}: {pair.failure}", file=sys.stderr)
+    return OK if all_well(verdicts, pairs) else CHECK_FAILED
 
 
 def _row(verdict: Verdict) -> list[str]:
-    return [str(verdict.folder), "FAILED" if verdict.failures else "ok", parity_text(verdict.parity) if verdict.parity else "-"]
+    coverage, parity = verdict.coverage, verdict.parity
+    return [
+        str(verdict.folder),
+        "FAILED" if verdict.failures else "ok",
+        f"{coverage.integer} of {coverage.integer + coverage.floating} operators" if coverage else "-",
+        parity_text(parity) if parity else "-",
+    ]
+
+
+def _decibels(pair: Pair) -> str:
+    return "equal" if pair.worst_hole_psnr_db is None else f"{pair.worst_hole_psnr_db:.1f} dB"
 
 
 def _json(verdict: Verdict) -> dict[str, object]:
     parity = dataclasses.asdict(verdict.parity) if verdict.parity else None
-    return {"path": str(verdict.folder), "ok": not verdict.failures, "failures": verdict.failures, "parity": parity}
+    coverage = dataclasses.asdict(verdict.coverage) if verdict.coverage else None
+    return {
+        "path": str(verdict.folder),
+        "ok": not verdict.failures,
+        "failures": verdict.failures,
+        "integer_coverage": coverage,
+        "parity": parity,
+    }

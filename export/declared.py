@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from export.backend import Inspection, Port
+from export.backend import Coverage, Inspection, Port
 from export.manifest import PortEntry, Signature
 from models.conventions import LAYOUTS
+from quantize.schemes import SCHEMES
 
 PORTS = {
     "uint8": ({"image": 3, "mask": 1}, {"result": 3}),
@@ -52,7 +53,17 @@ def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, st
         found.append(f"layout {inspection.metadata.get('wavefill.layout')!r} is none of {', '.join(LAYOUTS)}")
     if inspection.macs <= 0:
         found.append("no multiply-accumulates counted")
+    scheme = SCHEMES.get(metadata.get("wavefill.scheme", ""))
+    if scheme is not None and scheme.calibrated:
+        found += _coverage_faults(inspection.coverage)
     return found
+
+
+def _coverage_faults(coverage: Coverage | None) -> list[str]:
+    if coverage is None or not coverage.integer:
+        return ["nothing between stem and head is integer"]
+    total = coverage.integer + coverage.floating
+    return [f"{coverage.floating} of {total} operators between stem and head are float"] if coverage.floating else []
 
 
 def _fits(port: Port, channels: int, size: int, io: str) -> bool:

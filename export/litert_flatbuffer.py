@@ -59,7 +59,7 @@ def pack(model: "ModelT") -> bytes:
     """Serialise; equal models give equal bytes."""
     import flatbuffers
 
-    class Builder(flatbuffers.Builder): # flatbuffers is untyped
+    class Builder(flatbuffers.Builder):  # flatbuffers is untyped
         """The generated Python code forgets ``force_align``, which the C++ reader may rely on."""
 
         def StartVector(self, size: int, count: int, alignment: int) -> int:  # noqa: N802

@@ -2,29 +2,15 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export.backend import Inspection, Port
+from export.backend import Coverage, Inspection, Port
 from export.mil_package import read_program
 
 _CHANNELS = {"RGB": 3, "BGR": 3, "GRAYSCALE": 1}
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Operators of one type between stem and head.
-
-    Attributes:
-        integer: those whose inputs all come from integers and whose result goes to integers only.
-        floating: the others.
-    """
-
-    integer: int
-    floating: int
 
 
 def inspect(package: Path) -> Inspection:
@@ -36,12 +22,17 @@ def inspect(package: Path) -> Inspection:
     program = read_program(package)
     description = program.spec.description
     operations = _operations(program.function)
+    coverage = None
+    if any(op.op_type == "quantize" for op in operations):
+        kinds = _coverage(package, operations).values()
+        coverage = Coverage(sum(kind.integer for kind in kinds), sum(kind.floating for kind in kinds))
     return Inspection(
         metadata={k: v for k, v in sorted(description.metadata.userDefined.items()) if k.startswith("wavefill.")},
         inputs=tuple(_port(port) for port in description.input),
         outputs=tuple(_port(port) for port in description.output),
         macs=sum(_macs(op) for op in operations if op.op_type == "conv"),
         operators=dict(sorted(Counter(op.op_type for op in operations).items())),
+        coverage=coverage,
     )
 
 
@@ -78,7 +69,10 @@ def integer_coverage(package: Path) -> dict[str, Coverage]:
     Raises:
         ValueError: a damaged package, or one without learned convolutions.
     """
-    operations = _operations(read_program(package).function)
+    return _coverage(package, _operations(read_program(package).function))
+
+
+def _coverage(package: Path, operations: list[Any]) -> dict[str, Coverage]:
     learned = [op for op in operations if op.op_type == "conv" and not _is_filter_bank(_weight(op))]
     if not learned:
         raise ValueError(f"{package}: no learned convolution in it")

@@ -227,11 +227,15 @@ def differs_from_record(measured: Parity, recorded: Parity) -> list[str]:
     return found
 
 
-def disagreement(a: Sequence[Levels], b: Sequence[Levels], probe_set: Sequence[Probe], scheme: str) -> str | None:
-    """One line if two artefacts of one quantised program are further apart than ``BETWEEN_BACKENDS_DB``; None otherwise."""
-    bar = BETWEEN_BACKENDS_DB.get(scheme)
-    if bar is None:
-        return None
+def worst_between(a: Sequence[Levels], b: Sequence[Levels], probe_set: Sequence[Probe]) -> float | None:
+    """Hole PSNR between two artefacts on the probe where it is worst, in dB; None where they are equal."""
     values = [psnr_db(np.abs(x - y)[probe.hole]) for x, y, probe in zip(a, b, probe_set, strict=True)]
-    worst = min((value for value in values if value is not None), default=None)
-    return None if worst is None or worst >= bar else f"hole PSNR {worst:.1f} dB between them (at least {bar:g} dB)"
+    return min((value for value in values if value is not None), default=None)
+
+
+def disagreement(worst: float | None, scheme: str) -> str | None:
+    """One line if two artefacts of one program are further apart than ``BETWEEN_BACKENDS_DB`` allows; None otherwise."""
+    bar = BETWEEN_BACKENDS_DB.get(scheme)
+    if bar is None or worst is None or worst >= bar:
+        return None
+    return f"hole PSNR {worst:.1f} dB between them (at least {bar:g} dB)"

@@ -25,12 +25,11 @@ def parity_text(parity: Parity | None) -> str:
     """Parity figures in a few words."""
     if parity is None:
         return "not checked"
+    kept = "" if parity.kept_max_difference is None else f", kept pixels {parity.kept_max_difference} apart"
     if parity.hole_psnr_db is None:
-        return "equal to the reference"
-    share = f"{100 * parity.differing_share:.3g} % differ"
-    if parity.max_level_difference <= 1:
-        return f"max 1 level, {share}"
-    return f"{parity.hole_psnr_db:.1f} dB in the hole (worst {parity.worst_hole_psnr_db:.1f}), {share}"
+        return f"equal to the reference{kept}"
+    levels = "1 level" if parity.max_level_difference == 1 else f"{parity.max_level_difference} levels"
+    return f"worst hole {parity.worst_hole_psnr_db:.1f} dB, max {levels}, {100 * parity.differing_share:.2g} % differ{kept}"
 
 
 def manifest_row(folder: str, manifest: Manifest) -> list[str]:

@@ -4,18 +4,19 @@ This finds accidents: a changed byte, a mixed-up file, a runtime that computes s
 attacker, who would write new hashes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 from export import declared
 from export.artifact import SUMS, check_sums, hash_files
+from export.backend import Coverage
 from export.backends import BACKENDS
 from export.errors import ToolchainMissing
 from export.manifest import MANIFEST, Manifest, Parity, belongs, read_manifest
 from export.matrix import References, expected_metadata
-from export.parity import Levels, differs_from_record, disagreement, misses
+from export.parity import Levels, differs_from_record, disagreement, misses, worst_between
 from export.program import Program
 from export.sources import Source, find_calibration, read_source
 from quantize.schemes import SCHEMES
@@ -30,12 +31,29 @@ class Verdict:
         failures: what is wrong, one line each; empty when all is well.
         manifest: its manifest, if that could be read.
         parity: the figures as measured now; None where the run did not come to that.
+        coverage: what of a w8a8 file is integer, counted in the file.
     """
 
     folder: Path
     failures: tuple[str, ...]
     manifest: Manifest | None = None
     parity: Parity | None = None
+    coverage: Coverage | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two artefacts of one program on different backends.
+
+    Attributes:
+        name: scheme, size and the two backends.
+        worst_hole_psnr_db: between their results, on the probe where it is worst; None where they are equal.
+        failure: one line if they are too far apart.
+    """
+
+    name: str
+    worst_hole_psnr_db: float | None
+    failure: str | None
 
 
 @dataclass
@@ -86,17 +104,16 @@ class Verifier:
             failures += differs_from_record(parity, manifest.parity)
         key = (manifest.checkpoint_sha256, manifest.calibration_sha256, manifest.scheme, manifest.size, manifest.io)
         self._results.setdefault(key, {})[manifest.backend] = got
-        return Verdict(folder, tuple(failures), manifest, parity)
+        return Verdict(folder, tuple(failures), manifest, parity, inspection.coverage)
 
-    def compare_backends(self) -> list[str]:
-        """Artefacts of one program on different backends against each other; one line for each pair too far apart."""
-        failures = []
+    def compare_backends(self) -> list[Pair]:
+        """Artefacts of one program on different backends against each other."""
+        pairs = []
         for (_, _, scheme, size, _io), by_backend in self._results.items():
             for (a, results_a), (b, results_b) in combinations(by_backend.items(), 2):
-                apart = disagreement(results_a, results_b, self._references.probes(int(str(size))), str(scheme))
-                if apart:
-                    failures.append(f"{scheme} {size}: {a} and {b}: {apart}")
-        return failures
+                worst = worst_between(results_a, results_b, self._references.probes(int(str(size))))
+                pairs.append(Pair(f"{scheme} {size}: {a} and {b}", worst, disagreement(worst, str(scheme))))
+        return pairs
 
     def _program(self, folder: Path, manifest: Manifest) -> Program:
         if self._source is None:
@@ -165,6 +182,6 @@ def _looks_like_artefact(folder: Path) -> bool:
     return (folder / MANIFEST).exists() or (folder / SUMS).exists()
 
 
-def all_well(verdicts: Iterable[Verdict], disagreements: Sequence[str]) -> bool:
+def all_well(verdicts: Iterable[Verdict], pairs: Iterable[Pair]) -> bool:
     """Whether nothing failed."""
-    return not disagreements and not any(verdict.failures for verdict in verdicts)
+    return not any(pair.failure for pair in pairs) and not any(verdict.failures for verdict in verdicts)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from export.backend import Action, Array, Inspection, Port, Runner
+from export.backend import Action, Array, Coverage, Inspection, Port, Runner
 from export.backend_torch import TorchBackend
 from export.program import Program
 
 Spoil = Callable[[Array, Array, Array], Array]
 """(image, mask, result) -> what the artefact returns instead."""
 
+
+ALL_INTEGER = Coverage(integer=5, floating=0)
 
 PROGRAMS: dict[str, Program] = {}
 """What was converted in this process; the model file names its program."""
@@ -28,6 +30,7 @@ class FakeBackend:
         during_convert: called with the folder while the model file is half written.
         content: further bytes of the package.
         missing: what ``unavailable`` says.
+        coverage: what the file says of its integer operators.
     """
 
     name: str = "onnx"
@@ -37,6 +40,7 @@ class FakeBackend:
     during_convert: Callable[[Path], object] = lambda folder: None
     content: bytes = b"weights"
     missing: dict[Action, str] = field(default_factory=dict)
+    coverage: Coverage | None = ALL_INTEGER
     converted: int = 0
 
     def unavailable(self, action: Action) -> str | None:
@@ -67,7 +71,7 @@ class FakeBackend:
         else:
             shapes = {"image": (1, size, size, 3), "mask": (1, size, size, 1), "result": (1, size, size, 3)}
             ports = [Port(name, shape, "uint8") for name, shape in shapes.items()]
-        return Inspection(declared["metadata"], tuple(ports[:2]), tuple(ports[2:]), declared["macs"], {"Fake": 1})
+        return Inspection(declared["metadata"], tuple(ports[:2]), tuple(ports[2:]), declared["macs"], {"Fake": 1}, self.coverage)
 
     @staticmethod
     def _declared(model: Path) -> dict:

@@ -155,12 +155,12 @@ def test_backends_are_compared(tiny_checkpoint, monkeypatch, tmp_path):
     off = [array + np.int16(4) for array in same]
     key = ("checkpoint", "calibration", "w8a8", SIZE, "uint8")
     verifier._results[key] = {"onnx": same, "litert": same}
-    assert verifier.compare_backends() == []
+    (pair,) = verifier.compare_backends()
+    assert (pair.worst_hole_psnr_db, pair.failure) == (None, None)
     verifier._results[key]["coreml"] = off
-    assert [line.split(": hole")[0] for line in verifier.compare_backends()] == [
-        f"w8a8 {SIZE}: onnx and coreml",
-        f"w8a8 {SIZE}: litert and coreml",
-    ]
+    failing = [pair for pair in verifier.compare_backends() if pair.failure]
+    assert [pair.name for pair in failing] == [f"w8a8 {SIZE}: onnx and coreml", f"w8a8 {SIZE}: litert and coreml"]
+    assert failing[0].worst_hole_psnr_db == pytest.approx(20 * np.log10(255 / 4), abs=0.01)
 
 
 def test_another_checkpoint_is_exit_2(folder, tmp_path, capsys):
