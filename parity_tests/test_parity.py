@@ -19,6 +19,7 @@ from export.parity import (
     probes,
     psnr_db,
     results,
+    worst_between,
 )
 from export.sources import read_source
 from export.tolerances import BETWEEN_BACKENDS_DB, TOLERANCES
