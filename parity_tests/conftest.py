@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ from parity_tests.fakes import FakeBackend
 # repeated here.
 settings.register_profile("wavefill", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("wavefill")
+
+# A shell that starts the tests in the background makes them ignore Ctrl-C, which some tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 TINY = ModelSpec("tiny", widths=(8, 16), blocks=(1, 1))
