@@ -2,15 +2,14 @@
 
 import argparse
 import hashlib
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 import torch
 
+from models.checkpoint import write_atomically
 from models.data.photos import PhotoCache, find_photos
-from models.train_config import PRESETS, TrainConfig
+from models.train_config import PRESETS
 from models.train_loop import run
 from models.train_state import TrainState
 
@@ -31,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-minutes", type=float, default=float("inf"), metavar="N", help="stop after N minutes")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --set changes its settings")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--licence", default="unstated", metavar="TEXT", help="terms of the weights, kept in their header")
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N photos")
 
 
@@ -40,15 +40,16 @@ def main(args: argparse.Namespace) -> int:
     Raises:
         ValueError: bad arguments or data, see the message.
     """
-    if args.max_minutes <= 0:
+    if not args.max_minutes > 0:  # not a number is not, either
         raise ValueError(f"--max-minutes is {args.max_minutes:g}, it must be positive")
+    if args.limit is not None and args.limit < 1:
+        raise ValueError(f"--limit is {args.limit}, it must be at least 1")
     device = _device(args.device)
-    state_file, config_file = args.out / "state.safetensors", args.out / "config.json"
+    state_file = args.out / "state.safetensors"
     if args.resume:
-        if not state_file.is_file() or not config_file.is_file():
-            raise ValueError(f"{args.out}: nothing to resume (no state.safetensors and config.json in it)")
-        config = TrainConfig.from_json(config_file.read_text()).with_settings(args.set)
-        state = TrainState.load(state_file, config, device)
+        if not state_file.is_file():
+            raise ValueError(f"{args.out}: nothing to resume (no state.safetensors in it)")
+        state, config = TrainState.load(state_file, device, args.set)
         if state.step >= config.steps:
             raise ValueError(f"{args.out}: finished at step {state.step}; to go on, resume with --set steps=N")
     else:
@@ -57,16 +58,14 @@ def main(args: argparse.Namespace) -> int:
         config = PRESETS[args.preset].with_settings(args.set)
         state = TrainState.fresh(config, device)
     cache = PhotoCache.read(args.data, max(size for _, size, _ in config.stages), limit=args.limit)
-    args.out.mkdir(parents=True, exist_ok=True)
-    config_file.write_text(config.to_json() + "\n")
+    write_atomically(args.out / "config.json", f"{config.to_json()}\n".encode())
     provenance = {
+        "licence": args.licence,
         "photos": str(len(cache.full)),
         "photos_sha256": _names_sha256(args.data, args.limit),
         "config": config.to_json(),
         "torch": torch.__version__,
     }
-    # A stop by the system is a stop like Ctrl-C: save, then leave.
-    signal.signal(signal.SIGTERM, _interrupt)
     run(state, cache, config, args.out, provenance, args.max_minutes)
     print(f"training state and log are in {args.out}", file=sys.stderr)
     print(args.out / "checkpoint.safetensors")
@@ -85,7 +84,3 @@ def _names_sha256(folder: Path, limit: int | None) -> str:
     """Hash of the file names and sizes, enough to tell data sets apart without reading them twice."""
     lines = [f"{path.relative_to(folder)} {path.stat().st_size}\n" for path in find_photos(folder)[:limit]]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -31,8 +31,8 @@ class TrainConfig:
 
     spec: str = "wavefill-s"
     stages: tuple[tuple[int, int, int], ...] = ((0, 128, 16), (7000, 256, 8))
-    steps: int = 11000
-    decay_steps: int = 2500
+    steps: int = 14600
+    decay_steps: int = 5000
     warmup_steps: int = 300
     learning_rate: float = 8e-3
     betas: tuple[float, float] = (0.9, 0.99)
@@ -75,11 +75,18 @@ class TrainConfig:
 
     @staticmethod
     def from_json(text: str) -> "TrainConfig":
-        """Inverse of :meth:`to_json`."""
-        raw = json.loads(text)
-        raw["stages"] = tuple(tuple(stage) for stage in raw["stages"])
-        raw["betas"] = tuple(raw["betas"])
-        return TrainConfig(**raw)
+        """Inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: not JSON, or not the fields of this version's configuration.
+        """
+        try:
+            raw = json.loads(text)
+            raw["stages"] = tuple(tuple(stage) for stage in raw["stages"])
+            raw["betas"] = tuple(raw["betas"])
+            return TrainConfig(**raw)
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"not a training configuration of this version: {error}") from error
 
     def with_settings(self, settings: list[str]) -> "TrainConfig":
         """Apply ``key=value`` settings, values as JSON (a bare word is a string).

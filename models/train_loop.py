@@ -2,12 +2,17 @@
 
 import json
 import math
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -21,6 +26,9 @@ from models.data.photos import PhotoCache
 from models.losses import LOSSES
 from models.train_config import TrainConfig
 from models.train_state import TrainState
+
+SAVE_SECONDS = 180
+"""A killed run loses at most this much work."""
 
 
 class Diverged(ValueError):
@@ -65,8 +73,9 @@ def autocast_dtype(config: TrainConfig, device: torch.device) -> torch.dtype | N
     return torch.bfloat16 if wanted else None
 
 
-def losses(state: TrainState, batch: Batch, config: TrainConfig, device: torch.device) -> dict[str, Tensor]:
+def losses(state: TrainState, batch: Batch, config: TrainConfig) -> dict[str, Tensor]:
     """Forward pass; every loss of the configuration, unweighted."""
+    device = state.device
     target = batch.photos.to(device, non_blocking=True).float() / PIXEL_SCALE - 1
     target = target.to(memory_format=torch.channels_last)
     hole = batch.holes.to(device, non_blocking=True).float()
@@ -76,7 +85,7 @@ def losses(state: TrainState, batch: Batch, config: TrainConfig, device: torch.d
     return {name: LOSSES[name](fill.float(), target, hole) for name in config.losses}
 
 
-def train_step(state: TrainState, batch: Batch, config: TrainConfig, device: torch.device) -> dict[str, float]:
+def train_step(state: TrainState, batch: Batch, config: TrainConfig) -> dict[str, float]:
     """One optimiser step.
 
     Returns:
@@ -85,8 +94,8 @@ def train_step(state: TrainState, batch: Batch, config: TrainConfig, device: tor
     Raises:
         Diverged: a loss or the gradient is not finite; the weights are those of the step before.
     """
-    found = losses(state, batch, config, device)
-    total = sum((config.losses[name] * value for name, value in found.items()), start=torch.zeros((), device=device))
+    found = losses(state, batch, config)
+    total = sum((config.losses[name] * value for name, value in found.items()), start=torch.zeros((), device=state.device))
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.generator.parameters(), config.clip_norm)
@@ -105,41 +114,87 @@ def train_step(state: TrainState, batch: Batch, config: TrainConfig, device: tor
 def run(
     state: TrainState, cache: PhotoCache, config: TrainConfig, folder: Path, provenance: dict[str, str], minutes: float
 ) -> None:
-    """Train until the last step or for so many minutes, whichever comes first; always ends with a saved state.
+    """Train until the last step or for so many minutes, whichever comes first; ends with a saved state.
 
     Writes into ``folder``: ``state.safetensors`` (to resume), ``checkpoint.safetensors`` (the moving average, to use) and
     ``log.jsonl`` (one line every 50 steps).
+
+    Raises:
+        Diverged: a loss is not finite; the state of the step before is saved.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the step in progress is finished and saved first.
     """
-    device = next(state.generator.parameters()).device
     began = saved = time.monotonic()
     # A terminal is refreshed every two seconds, a log file every half minute.
     pause = 2.0 if sys.stderr.isatty() else 30.0
     bar = tqdm(total=config.steps, initial=state.step, desc=f"training {config.spec}", unit="step", mininterval=pause)
-    images, sums, counted = 0, dict.fromkeys((*config.losses, "gradient_norm"), 0.0), 0
-    try:
-        for batch in batches(cache, config, state.step):
-            for name, value in train_step(state, batch, config, device).items():
-                sums[name] += value
-            counted, images = counted + 1, images + len(batch.photos)
-            now = time.monotonic()
-            bar.update()
-            if state.step % 50 == 0 or state.step == config.steps:
-                means = {name: round(value / counted, 5) for name, value in sums.items()}
-                speed = round(images / (now - began), 1)
-                line = {"step": state.step, **means, "learning_rate": config.rate(state.step - 1), "images_per_s": speed}
-                with (folder / "log.jsonl").open("a") as log:
-                    log.write(json.dumps(line) + "\n")
-                bar.set_postfix(hole_l1=means.get("hole_l1"), img_s=speed)
-                sums, counted = dict.fromkeys(sums, 0.0), 0
-            if now - saved > 180:
-                save(state, config, folder, provenance)
-                saved = now
-            if now - began > 60 * minutes:
-                print(f"stopped after {minutes:g} minutes at step {state.step} of {config.steps}", file=sys.stderr)
-                break
-    finally:
-        bar.close()
+    window = _Window(began)
+    with stop_signals() as stop, bar:
+        try:
+            for batch in batches(cache, config, state.step):
+                window.add(train_step(state, batch, config), len(batch.photos))
+                bar.update()
+                if state.step % 50 == 0 or state.step == config.steps:
+                    _log(window.line(state.step, config.rate(state.step - 1)), folder, bar)
+                now = time.monotonic()
+                if stop.is_set() or now - began > 60 * minutes:
+                    break
+                if now - saved > SAVE_SECONDS:
+                    save(state, config, folder, provenance)
+                    saved = now
+        except Diverged:
+            save(state, config, folder, provenance)
+            raise
         save(state, config, folder, provenance)
+    if state.step < config.steps:
+        print(f"stopped and saved at step {state.step} of {config.steps}; --resume goes on", file=sys.stderr)
+    if stop.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into an event, so that no step is left half done; a second one stops at once."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def request(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    for number in before:
+        signal.signal(number, request)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Window:
+    """Sums of the figures since the last line of the log."""
+
+    def __init__(self, began: float) -> None:
+        self.began, self.images = began, 0
+        self.sums: dict[str, float] = {}
+        self.steps = 0
+
+    def add(self, figures: dict[str, float], images: int) -> None:
+        for name, value in figures.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.steps, self.images = self.steps + 1, self.images + images
+
+    def line(self, step: int, rate: float) -> dict[str, float]:
+        means = {name: round(value / self.steps, 5) for name, value in self.sums.items()}
+        speed = round(self.images / (time.monotonic() - self.began), 1)
+        self.sums, self.steps = {}, 0
+        return {"step": step, **means, "learning_rate": rate, "images_per_s": speed}
+
+
+def _log(line: dict[str, float], folder: Path, bar: "tqdm[NoReturn]") -> None:
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    bar.set_postfix(hole_l1=line.get("hole_l1"), img_s=line["images_per_s"])
 
 
 def save(state: TrainState, config: TrainConfig, folder: Path, provenance: dict[str, str]) -> None:

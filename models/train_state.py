@@ -1,6 +1,7 @@
 """Everything a run needs to go on after a stop: weights, moving average, Adam's moments and the step, in one safetensors file."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,16 +66,27 @@ class TrainState:
         header = {"format": FORMAT, "step": str(self.step), "config": config.to_json()}
         write_atomically(path, save(tensors, metadata=header))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.generator.head.weight.device
+
     @staticmethod
-    def load(path: Path, config: TrainConfig, device: torch.device) -> "TrainState":
-        """Read a state back.
+    def load(path: Path, device: torch.device, settings: Sequence[str] = ()) -> tuple["TrainState", TrainConfig]:
+        """Read a state back, with the configuration that it was saved under.
+
+        Args:
+            path: file that :meth:`save` wrote.
+            device: where to put the networks.
+            settings: ``key=value`` changes of the configuration.
 
         Raises:
-            ValueError: not a training state, damaged, or of a network other than the configuration's.
+            ValueError: not a training state, damaged, or settings that make it another network.
         """
         tensors, header = read_safetensors(path)
         if header.get("format") != FORMAT:
             raise ValueError(f"{path}: not a training state of this program")
+        config = TrainConfig.from_json(header["config"]).with_settings(list(settings))
         state = TrainState.fresh(config, device)
         check_tensors(path, tensors, state.tensors())
         state.step = int(header["step"])
@@ -88,4 +100,4 @@ class TrainState:
                         "exp_avg": torch.empty_like(parameter).copy_(tensors[f"exp_avg.{name}"]),
                         "exp_avg_sq": torch.empty_like(parameter).copy_(tensors[f"exp_avg_sq.{name}"]),
                     }
-        return state
+        return state, config

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -39,34 +40,62 @@ def config(monkeypatch):
     return TrainConfig(spec="tiny", stages=((0, 32, 3), (6, 64, 2)), steps=12, decay_steps=4, warmup_steps=2, precision="fp32")
 
 
-def _train(config, cache, folder, upto):
-    """Run to a step and leave; what is on disk is all that survives."""
+def _run(config, cache, folder):
+    """One process's share of a run: what it finds on disk is all it knows."""
     folder.mkdir(exist_ok=True)
-    state_file = folder / "state.safetensors"
-    state = TrainState.load(state_file, config, CPU) if state_file.exists() else TrainState.fresh(config, CPU)
-    while state.step < upto:
-        train_step(state, make_batch(cache, config, state.step), config, CPU)
-    state.save(state_file, config)
-    return load_file(state_file)
+    file = folder / "state.safetensors"
+    state = TrainState.load(file, CPU)[0] if file.exists() else TrainState.fresh(config, CPU)
+    run(state, cache, config, folder, {}, minutes=float("inf"))
 
 
-def test_resumed_run_ends_in_the_same_bits(config, photos, tmp_path):
+def _weights(folder):
+    return load_file(folder / "state.safetensors")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_and_resumed_run_ends_in_the_same_bits(config, photos, tmp_path, monkeypatch, number):
+    """Signals arrive in the middle of a step, between the optimiser and the moving average."""
     cache = PhotoCache.read(photos, 64)
-    whole = _train(config, cache, tmp_path / "whole", 12)
-    for upto in (1, 5, 7, 12):
-        parts = _train(config, cache, tmp_path / "parts", upto)
+    _run(config, cache, tmp_path / "whole")
+    update = TrainState.update_average
+
+    def interrupted(state, decay):
+        if state.step in (2, 6, 7):
+            signal.raise_signal(number)
+        update(state, decay)
+
+    monkeypatch.setattr(TrainState, "update_average", interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            _run(config, cache, tmp_path / "parts")
+    monkeypatch.setattr(TrainState, "update_average", update)
+    _run(config, cache, tmp_path / "parts")
+    whole, parts = _weights(tmp_path / "whole"), _weights(tmp_path / "parts")
     assert whole.keys() == parts.keys()
     for name in whole:
         assert torch.equal(whole[name], parts[name]), name
     # The harness can fail: another seed ends elsewhere.
-    other = _train(dataclasses.replace(config, seed=1), cache, tmp_path / "other", 12)
-    assert any(not torch.equal(whole[name], other[name]) for name in whole)
+    _run(dataclasses.replace(config, seed=1), cache, tmp_path / "other")
+    assert any(not torch.equal(whole[name], value) for name, value in _weights(tmp_path / "other").items())
+
+
+def test_command_stops_after_its_minutes_and_resumes(config, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(PRESETS, "tiny", config)
+    words = ["--data", photos, "--out", tmp_path / "run"]
+    assert train.main(_arguments(*words, "--preset", "tiny", "--max-minutes", "1e-9", "--licence", "CC0")) == 0
+    assert "stopped and saved at step 1 of 12" in capsys.readouterr().err
+    assert train.main(_arguments(*words, "--resume", "--set", "steps=5")) == 0
+    state, resumed = TrainState.load(tmp_path / "run" / "state.safetensors", CPU)
+    assert (state.step, resumed) == (5, dataclasses.replace(config, steps=5))
+    assert TrainConfig.from_json((tmp_path / "run" / "config.json").read_text()) == resumed
+    with pytest.raises(ValueError, match="finished at step 5"):
+        train.main(_arguments(*words, "--resume"))
 
 
 def test_training_learns_one_batch(config, photos):
     config = dataclasses.replace(config, stages=((0, 32, 4),), steps=40, learning_rate=2e-2)
     state, batch = TrainState.fresh(config, CPU), make_batch(PhotoCache.read(photos, 32), config, 0)
-    values = [train_step(state, batch, config, CPU)["hole_l1"] for _ in range(config.steps)]
+    values = [train_step(state, batch, config)["hole_l1"] for _ in range(config.steps)]
     assert values[-1] < 0.6 * values[0]
 
 
@@ -97,7 +126,7 @@ def test_divergence_names_step_and_loss(config, photos):
     with torch.no_grad():
         state.generator.head.gain.fill_(float("nan"))
     with pytest.raises(Diverged, match=r"step 0: hole_l1 is nan"):
-        train_step(state, make_batch(cache, config, 0), config, CPU)
+        train_step(state, make_batch(cache, config, 0), config)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -132,6 +161,8 @@ def test_command_refuses_what_it_cannot_do(photos, tmp_path):
     for words, message in (
         (["--resume"], "nothing to resume"),
         (["--max-minutes", "0"], "must be positive"),
+        (["--max-minutes", "nan"], "must be positive"),
+        (["--limit", "0"], "must be at least 1"),
         (["--device", "tpu"], "allowed: auto, cpu, cuda"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -144,4 +175,10 @@ def test_command_refuses_what_it_cannot_do(photos, tmp_path):
 def test_state_of_another_network_is_refused(config, photos, tmp_path):
     TrainState.fresh(config, CPU).save(tmp_path / "state.safetensors", config)
     with pytest.raises(ValueError, match="tensors do not fit its spec"):
-        TrainState.load(tmp_path / "state.safetensors", TrainConfig(), CPU)
+        TrainState.load(tmp_path / "state.safetensors", CPU, ["spec=wavefill-s", "stages=[[0,128,1]]"])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stages": 3}', '{"stages": [], "betas": [], "speed": 1}'])
+def test_a_damaged_configuration_is_refused(text):
+    with pytest.raises(ValueError, match="training configuration"):
+        TrainConfig.from_json(text)
