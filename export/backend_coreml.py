@@ -14,7 +14,7 @@ from export.backend import Action, Array, Inspection, Runner
 from export.mil_package import write_package
 from export.mil_toolkit import can_predict, coremltools, quiet_conversion
 from export.program import Program
-from models.conventions import LICENCE, POLARITY
+from models.conventions import POLARITY
 from models.inpainter import ImageTypeShell
 from quantize.schemes import SCHEMES
 
@@ -107,7 +107,7 @@ def _describe(spec: Any, program: Program) -> None:  # noqa: ANN401 - a protobuf
     metadata = spec.description.metadata
     metadata.shortDescription = "Fills the hole of a photo: a wavelet-domain inpainter."
     metadata.author = "wavefill"
-    metadata.license = LICENCE
+    metadata.license = program.licence
     metadata.versionString = f"{program.generator.spec.name} {program.size} {program.scheme.name}"
     for port in [*spec.description.input, *spec.description.output]:
         port.shortDescription = _DESCRIPTIONS[port.name]

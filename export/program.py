@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from models.conventions import LICENCE, POLARITY, RANGE
+from models.conventions import POLARITY, RANGE, UNSTATED_LICENCE
 from models.generator import Generator, fold
 from models.inpainter import ImageTypeShell, Uint8Shell
 from quantize.program import QuantizedProgram
@@ -26,6 +26,7 @@ class Program:
         io: ``uint8`` for the public signature, ``float`` for the bare core.
         checkpoint_sha256: hash of the checkpoint file that the generator was read from.
         calibration: the table of scales; given exactly when ``scheme.calibrated``.
+        licence: terms of the weights, as the checkpoint's header states them.
     """
 
     generator: Generator
@@ -34,6 +35,7 @@ class Program:
     io: Io
     checkpoint_sha256: str
     calibration: QuantizedProgram | None = None
+    licence: str = UNSTATED_LICENCE
 
     def __post_init__(self) -> None:
         if self.scheme.calibrated != (self.calibration is not None):
@@ -72,5 +74,5 @@ class Program:
             "wavefill.spec": self.generator.spec.name,
             "wavefill.scheme": self.scheme.name,
             "wavefill.checkpoint_sha256": self.checkpoint_sha256,
-            "wavefill.licence": LICENCE,
+            "wavefill.licence": self.licence,
         }

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.program import Io, Program
-from models.checkpoint import SHIPPED, load_checkpoint, sha256
+from models.checkpoint import SHIPPED, load_checkpoint, read_safetensors, sha256
+from models.conventions import UNSTATED_LICENCE
 from models.generator import Generator
 from quantize.program import QuantizedProgram, calibration_path
 from quantize.schemes import Scheme
@@ -23,17 +24,19 @@ class Source:
         generator: its network.
         checkpoint_sha256: hash of the file.
         calibration: table of scales, where a calibrated scheme is wanted.
+        licence: terms of the weights, as the header states them.
     """
 
     path: Path
     generator: Generator
     checkpoint_sha256: str
     calibration: QuantizedProgram | None = None
+    licence: str = UNSTATED_LICENCE
 
     def program(self, scheme: Scheme, size: int, io: Io) -> Program:
         """One cell of the matrix; see ``export.program.Program``."""
         calibration = self.calibration if scheme.calibrated else None
-        return Program(self.generator, size, scheme, io, self.checkpoint_sha256, calibration)
+        return Program(self.generator, size, scheme, io, self.checkpoint_sha256, calibration, self.licence)
 
     def calibration_sha256(self, scheme: Scheme) -> str | None:
         """Hash of the calibration that the scheme uses; None if it uses none."""
@@ -60,7 +63,8 @@ def read_source(checkpoint: Path | None, spec: str | None) -> Source:
                 f"train it (python -m models train --spec {spec}) and give its file with --checkpoint FILE"
             )
         raise ValueError(f"--spec {spec} contradicts {path}, which holds {found}")
-    return Source(path, generator, sha256(path))
+    _, header = read_safetensors(path)
+    return Source(path, generator, sha256(path), licence=header.get("licence", UNSTATED_LICENCE))
 
 
 def check_size(size: int, source: Source) -> None:

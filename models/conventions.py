@@ -32,5 +32,5 @@ SUBBANDS: Final = ("ll", "lh", "hl", "hh")
 ``lh`` is low-pass over rows and high-pass over columns, which PyWavelets calls ``cV``; ``hl`` is ``cH``.
 """
 
-LICENCE: Final = "weights: research and non-commercial use (training photos); code: MIT"
-"""Licence line written into the metadata of every artefact made from our own weights."""
+UNSTATED_LICENCE: Final = "unstated"
+"""Licence of weights whose checkpoint names none; the line goes into the metadata of every artefact."""

@@ -1,6 +1,6 @@
 """The wavelet-domain generator: a U-Net of residual blocks on Haar subbands, designed for phones.
 
-What shapes it (measurements in docs/design.md): two Haar levels are a free downsampling by four; plain 3x3 convolutions beat
+What shapes it (docs/training.md): two Haar levels are a free downsampling by four; plain 3x3 convolutions beat
 depthwise ones at equal cost in the fine levels, depthwise ones save parameters in the coarse levels; levels down to 2x2 (at 256)
 carry the context that keeps the middle of a large hole from turning grey. There is no normalisation over space (its sums
 overflow fp16 on phone accelerators); weights are normalised instead and fold away. ReLU is the only nonlinearity: it fuses

@@ -150,7 +150,7 @@ class StuffedSynthesis(nn.Module):
     """:class:`PacketSynthesis` for phones: zero-stuffing and a plain convolution, level by level.
 
     Zero-stuffing is nearest-neighbour upsampling times a comb that is aligned to the stride. No TRANSPOSE_CONV, no
-    rank-6 reshape, no strided slice: those are what GPU delegates refuse (docs/phones.md).
+    rank-6 reshape, no strided slice: those are what GPU delegates refuse (docs/export.md).
 
     Args:
         channels: C, channels of the output.
