@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from models.generator import Generator
-from models.spec import ModelSpec
+from models.spec import SPECS, ModelSpec
 
 FORMAT = "wavefill-checkpoint-1"
 SHIPPED = Path(__file__).parent / "checkpoints" / "wavefill-s.safetensors"
@@ -93,6 +93,8 @@ def load_checkpoint(path: Path) -> Generator:
         spec = ModelSpec.from_json(header.get("spec", ""))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    if spec != SPECS.get(spec.name, spec):
+        raise ValueError(f"{path}: its spec is called {spec.name} but is another architecture than {spec.name}")
     generator = Generator(spec)
     check_tensors(path, tensors, generator.state_dict())
     generator.load_state_dict(tensors)

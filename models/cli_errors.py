@@ -68,7 +68,8 @@ def run_main(main: Callable[[list[str]], int], arguments: list[str] | None = Non
     """
     try:
         code = main(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where the caller closed it
+            sys.stdout.flush()
         return code
     except ToolchainMissing as error:
         return _fail(str(error), MISSING_TOOLCHAIN)

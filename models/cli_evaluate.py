@@ -17,6 +17,7 @@ from models.evaluate import Case, Report, evaluate, read_cases, report, run_fill
 from models.images import Pixels, check_output, check_place, write_photo
 from models.inpaint import Run
 from models.sheet import masked, sheet
+from models.spec import LARGEST_SIZE
 
 EXAMPLES = """examples:
   python -m models evaluate --data photos/val --masks photos/masks
@@ -28,6 +29,9 @@ and a detail ratio of 1 is as sharp as the photo. Differences come with a 95 % b
 """
 
 SHEET_ROWS = 8
+
+RESERVED = {"network", *BASELINES, "photo", "hole"}
+"""Names of other rows of the table and other columns of the sheet: an artefact of such a name would take their place."""
 
 COLUMNS = {
     # key of models.evaluate.summary   title         format
@@ -68,6 +72,8 @@ def main(args: argparse.Namespace) -> int:
     for name in ("count", "size"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"--{name}: {getattr(args, name)} given, at least 1 is needed")
+    if args.size is not None and args.size > LARGEST_SIZE:
+        raise ValueError(f"--size: {args.size} given, at most {LARGEST_SIZE} is allowed")
     if args.seed < 0:
         raise ValueError(f"--seed: {args.seed} given, at least 0 is needed")
     if args.sheet:
@@ -126,6 +132,8 @@ def _networks(args: argparse.Namespace) -> tuple[dict[str, Run], int]:
         name = folder.resolve().name
         if name in networks:
             raise ValueError(f"--artifact: {name} is given twice")
+        if name in RESERVED:
+            raise ValueError(f"--artifact: a folder cannot be called {name} here, another row has that name; rename it")
         networks[name], own = artifact_run(folder)
         if size not in (None, own):
             raise ValueError(f"{folder}: made for {own}x{own} pixels, the other networks or --size say {size}")

@@ -13,6 +13,7 @@ from models.cli_errors import note
 from models.conventions import MASK_THRESHOLD
 from models.images import WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
 from models.inpaint import Run, inpaint, torch_run
+from models.spec import LARGEST_SIZE
 
 EXAMPLES = """examples:
   python -m models inpaint photo.jpg mask.png filled.png
@@ -49,6 +50,8 @@ def main(args: argparse.Namespace) -> int:
     """
     if args.artifact and args.size is not None:
         raise ValueError("--size: an artefact has a size of its own; leave the option out")
+    if args.size is not None and not 1 <= args.size <= LARGEST_SIZE:
+        raise ValueError(f"--size: {args.size} given, 1 to {LARGEST_SIZE} are allowed")
     check_output(args.out, args.photo, args.mask)
     photo = read_photo(args.photo)
     mask = read_mask(args.mask, photo.pixels.shape[:2])

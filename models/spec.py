@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +33,16 @@ class ModelSpec:
     band_gains: tuple[float, ...] = TWO_LEVEL_GAINS
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.blocks) or len(self.widths) < 2:
-            raise ValueError(
-                f"spec {self.name!r}: widths {self.widths} and blocks {self.blocks} must be equally many, two or more"
-            )
-        if min(self.widths) < 1 or min(self.blocks) < 1 or self.expansion < 1:
-            raise ValueError(f"spec {self.name!r}: widths, blocks and expansion must be positive")
+        # A header is foreign input: what is built from it must be checked before it is built.
+        name = isinstance(self.name, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.name) is not None
+        _require(name, "name", self.name)
+        _require(_integers(self.widths, 1, 4096) and 2 <= len(self.widths) <= 10, "widths (2 to 10, each 1 to 4096)", self.widths)
+        blocks = _integers(self.blocks, 1, 64) and len(self.blocks) == len(self.widths)
+        _require(blocks, "blocks (one for each width, each 1 to 64)", self.blocks)
+        _require(_integers((self.plain_levels,), 0, len(self.widths)), "plain_levels", self.plain_levels)
+        _require(_integers((self.expansion,), 1, 16), "expansion (1 to 16)", self.expansion)
+        gains = isinstance(self.band_gains, tuple) and all(type(g) is float and 0 < g < math.inf for g in self.band_gains)
+        _require(gains and len(self.band_gains) in (4, 16, 64), "band_gains (4, 16 or 64 positive numbers)", self.band_gains)
 
     @property
     def haar_levels(self) -> int:
@@ -66,6 +72,18 @@ class ModelSpec:
         except (TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a model spec: {error}") from error
 
+
+def _integers(values: object, lowest: int, highest: int) -> bool:
+    return isinstance(values, tuple) and all(type(value) is int and lowest <= value <= highest for value in values)
+
+
+def _require(condition: bool, what: str, got: object) -> None:
+    if not condition:
+        raise ValueError(f"bad model spec: {what} is {str(got)[:80]}")
+
+
+LARGEST_SIZE = 1024
+"""Pictures that a network is run on have at most this height and width; larger photos are filled by cropping around the hole."""
 
 SPECS: dict[str, ModelSpec] = {
     spec.name: spec

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 
 from models.losses import LOSSES
@@ -46,14 +47,23 @@ class TrainConfig:
         _require(self.spec in SPECS, f"spec is {self.spec!r}; allowed: {', '.join(SPECS)}")
         _require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
         _require(self.steps >= 1 and self.decay_steps >= 0, "steps must be at least 1 and decay_steps at least 0")
-        _require(bool(self.stages) and self.stages[0][0] == 0, "the first stage must begin at step 0")
+        triples = all(isinstance(s, tuple) and len(s) == 3 and all(type(v) is int for v in s) for s in self.stages)
+        _require(bool(self.stages) and triples, f"stages are {self.stages}; each is [first step, picture size, batch]")
+        _require(self.stages[0][0] == 0, "the first stage must begin at step 0")
         _require([s[0] for s in self.stages] == sorted({s[0] for s in self.stages}), "stages must begin at ascending steps")
         multiple = SPECS[self.spec].multiple
         for _, size, batch in self.stages:
             _require(size > 0 and size % multiple == 0, f"stage size {size} is no multiple of {multiple}")
-            _require(batch >= 1, f"stage batch is {batch}, at least 1 is needed")
-        _require(bool(self.losses) and set(self.losses) <= set(LOSSES), f"losses are {set(self.losses)}; allowed: {set(LOSSES)}")
+            _require(1 <= batch <= 4096, f"stage batch is {batch}; allowed: 1 to 4096")
+        known = bool(self.losses) and self.losses.keys() <= LOSSES.keys()
+        _require(known, f"losses are {', '.join(self.losses) or 'none'}; allowed: {', '.join(LOSSES)}")
+        weights = all(type(w) in (int, float) and 0 <= w < math.inf for w in self.losses.values())
+        _require(weights, f"losses have weights {list(self.losses.values())}; numbers from 0 on are needed")
         _require(0 < self.learning_rate < 1 and 0 <= self.ema_decay < 1, "learning_rate and ema_decay must lie between 0 and 1")
+        betas = len(self.betas) == 2 and all(type(b) is float and 0 <= b < 1 for b in self.betas)
+        _require(betas, f"betas are {self.betas}; two numbers between 0 and 1 are needed")
+        _require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
+        _require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
 
     def stage(self, step: int) -> tuple[int, int]:
         """(picture size, batch) at a step."""

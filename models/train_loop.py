@@ -120,7 +120,7 @@ def run(
     ``log.jsonl`` (one line every 50 steps).
 
     Raises:
-        Diverged: a loss is not finite; the state of the step before is saved.
+        Diverged: a loss is not finite; what was saved last stays, because the weights may be bad already.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the step in progress is finished and saved first.
     """
     began = saved = time.monotonic()
@@ -129,21 +129,17 @@ def run(
     bar = tqdm(total=config.steps, initial=state.step, desc=f"training {config.spec}", unit="step", mininterval=pause)
     window = _Window(began)
     with stop_signals() as stop, bar:
-        try:
-            for batch in batches(cache, config, state.step):
-                window.add(train_step(state, batch, config), len(batch.photos))
-                bar.update()
-                if state.step % 50 == 0 or state.step == config.steps:
-                    _log(window.line(state.step, config.rate(state.step - 1)), folder, bar)
-                now = time.monotonic()
-                if stop.is_set() or now - began > 60 * minutes:
-                    break
-                if now - saved > SAVE_SECONDS:
-                    save(state, config, folder, provenance)
-                    saved = now
-        except Diverged:
-            save(state, config, folder, provenance)
-            raise
+        for batch in batches(cache, config, state.step):
+            window.add(train_step(state, batch, config), len(batch.photos))
+            bar.update()
+            if state.step % 50 == 0 or state.step == config.steps:
+                _log(window.line(state.step, config.rate(state.step - 1)), folder, bar)
+            now = time.monotonic()
+            if stop.is_set() or now - began > 60 * minutes:
+                break
+            if now - saved > SAVE_SECONDS:
+                save(state, config, folder, provenance)
+                saved = now
         save(state, config, folder, provenance)
     if state.step < config.steps:
         print(f"stopped and saved at step {state.step} of {config.steps}; --resume goes on", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Checkpoints: they come back as they went in, and whatever is not one is refused with a reason."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.checkpoint import FORMAT, load_checkpoint, read_safetensors, save_checkpoint, sha256, write_atomically
-from models.spec import SPECS
+from models.spec import SPECS, ModelSpec
 from parity_tests.small import SMALL, small_generator
 
 
@@ -155,3 +156,28 @@ def test_written_files_have_the_usual_permissions(tmp_path):
     beside = tmp_path / "beside.bin"
     beside.write_bytes(b"x")
     assert path.stat().st_mode == beside.stat().st_mode
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"blocks": [10**6, 10**6]},
+        {"blocks": [1]},
+        {"widths": [10**6, 10**6]},
+        {"widths": []},
+        {"expansion": 10**9},
+        {"plain_levels": "x"},
+        {"band_gains": ["x"] * 16},
+        {"band_gains": []},
+        {"name": "../../evil"},
+        {"name": "wavefill-m"},
+    ],
+)
+def test_a_spec_that_should_not_be_built_is_refused_before_it_is(tmp_path, change):
+    """A header is foreign input: no gigantic networks, and no architecture under another's name."""
+    path = tmp_path / "crafted.safetensors"
+    fields = json.loads(ModelSpec("tiny", (8, 16), (1, 1)).to_json()) | change
+    save_file({"x": torch.zeros(1)}, path, metadata={"format": FORMAT, "spec": json.dumps(fields)})
+    with pytest.raises(ValueError, match=r"bad model spec|another architecture") as caught:
+        load_checkpoint(path)
+    assert str(path) in str(caught.value)

@@ -147,7 +147,7 @@ def test_spec_round_trip_and_refusals():
     for text in ("", "[]", "{", '{"name": "x"}', '{"name": "x", "widths": [1, 2], "blocks": [1, 1], "colour": 3}'):
         with pytest.raises(ValueError, match="not a model spec"):
             ModelSpec.from_json(text)
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(ValueError, match="one for each width"):
         ModelSpec("x", (8, 8), (1,))
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="each 1 to 4096"):
         ModelSpec("x", (8, 0), (1, 1))
