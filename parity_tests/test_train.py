@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import re
 import signal
 
 import numpy as np
@@ -143,11 +144,20 @@ def test_presets_survive_json(name):
         ("spec=wavefill-xl", "allowed: wavefill-s"),
         ("stages=[[0,100,4]]", "no multiple of 128"),
         ("stages=[[5,128,4]]", "first stage must begin at step 0"),
-        ("losses={}", "losses are"),
+        ("stages=[1]", "each is [first step"),
+        ("stages=[[0,128]]", "each is [first step"),
+        ("stages=[[0,128,1.5]]", "each is [first step"),
+        ("stages=[[0,128,1000000000]]", "allowed: 1 to 4096"),
+        ("losses={}", "losses are none"),
+        ('losses={"hole_l1":"a"}', "numbers from 0 on"),
+        ("betas=[0.9]", "two numbers between 0 and 1"),
+        ("clip_norm=NaN", "clip_norm is nan"),
+        ("clip_norm=-1", "clip_norm is -1"),
+        ("seed=-1", "seed is -1"),
     ],
 )
 def test_bad_settings_are_refused(setting, message):
-    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+    with pytest.raises(ValueError, match=re.escape(message)):
         TrainConfig().with_settings([setting])
 
 
