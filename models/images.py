@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import struct
-import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.checkpoint import write_atomically
 from models.conventions import MASK_THRESHOLD
+from models.quiet import pillow_warnings, without_standard_error
 
 Pixels = NDArray[np.uint8]
 
@@ -180,10 +181,7 @@ def _decode(path: Path, notes: list[str]) -> Image.Image:
         raise ValueError(f"{path}: no such file")
     if not path.is_file():
         raise ValueError(f"{path}: not a file")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.filterwarnings("always", module="PIL")
-        # Our own limit is checked right after opening, before anything is unpacked.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with pillow_warnings as warned:
         try:
             with Image.open(path, formats=READ_FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
@@ -191,7 +189,8 @@ def _decode(path: Path, notes: list[str]) -> Image.Image:
                 frames = getattr(image, "n_frames", 1)
                 if frames > 1 and image.format != "MPO":
                     notes.append(f"{path}: the first of its {frames} frames is used")
-                image.load()
+                with without_standard_error() if image.format == "TIFF" else nullcontext():
+                    image.load()
                 shown = ImageOps.exif_transpose(image)
         except _TooLargeError as error:
             raise ValueError(str(error)) from None
@@ -199,7 +198,7 @@ def _decode(path: Path, notes: list[str]) -> Image.Image:
             raise ValueError(f"{path}: {_limit()}") from None
         except _DECODING_ERRORS as error:
             raise ValueError(_why(path, error)) from error
-    notes.extend(sorted({f"{path}: {warning.message}" for warning in caught}))
+    notes.extend(sorted({f"{path}: {text}" for text in warned}))
     return shown
 
 

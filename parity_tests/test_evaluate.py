@@ -9,8 +9,9 @@ import skimage.data
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from models.__main__ import main
 from models.baselines import BASELINES, mean_fill
-from models.cli_errors import ToolchainMissing
+from models.cli_errors import ToolchainMissing, run_main
 from models.evaluate import (
     CLASSICAL,
     Figures,
@@ -244,3 +245,12 @@ def test_evaluate_measures_every_method_on_every_case(folders):
     for case, row in zip(cases, table["network"], strict=True):
         assert row == measure(methods["network"](case.photo, case.hole), case)
         assert row.hole_psnr < 40
+
+
+@pytest.mark.parametrize("name", ["network", *BASELINES, "photo", "hole"])
+def test_an_artefact_cannot_take_another_row_s_name(tmp_path, name, capsys):
+    Image.fromarray(PHOTO).save(tmp_path / "photo.png")
+    (tmp_path / name).mkdir()
+    arguments = ["evaluate", "--data", str(tmp_path), "--artifact", str(tmp_path / name)]
+    assert run_main(main, arguments) == 2
+    assert f"a folder cannot be called {name} here" in capsys.readouterr().err

@@ -2,7 +2,10 @@
 
 import io
 import struct
+import threading
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from models.images import MAX_PIXELS, WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
+from models.quiet import pillow_warnings
 
 RGB = np.ascontiguousarray(skimage.data.astronaut()[:60:2, :100:2])  # 30 x 50
 
@@ -193,11 +197,11 @@ def test_truncated_photos_are_refused(tmp_path, name, share):
         read_photo(path)
 
 
-def encoded(name):
+def encoded(name, **options):
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(RGB).save(buffer, name, **({} if name in ("GIF", "BMP") else {"exif": exif}))
+    Image.fromarray(RGB).save(buffer, name, **({} if name in ("GIF", "BMP") else {"exif": exif}), **options)
     return buffer.getvalue()
 
 
@@ -219,6 +223,45 @@ def test_damaged_bytes_give_a_picture_or_one_clear_error(tmp_path_factory, name,
         assert pixels.dtype == np.uint8
         assert pixels.shape[2] == 3
     assert path.name in message
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_a_damaged_tiff_is_one_error_and_no_line_of_libtiff(tmp_path, capfd, compression):
+    content = bytearray(encoded("TIFF", compression=compression))
+    content[20:60] = bytes(255 - byte for byte in content[20:60])
+    path = tmp_path / "damaged.tiff"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged\.tiff: truncated or damaged"):
+        read_photo(path)
+    assert capfd.readouterr().err == ""
+    with Image.open(path) as image, pytest.raises(OSError, match="decoder error"):
+        image.load()
+    assert capfd.readouterr().err.count("\n") >= 1  # the line that is silenced; and descriptor 2 is back
+
+
+def test_warnings_become_notes_of_the_thread_that_reads(tmp_path):
+    """The second reader begins before the first ends, and ends after it."""
+    filters, show = list(warnings.filters), warnings.showwarning
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> list[str]:
+        with pillow_warnings as heard:
+            entered.set()
+            assert leave.wait(20)
+            warnings.warn_explicit("second", UserWarning, "file", 1, module="PIL.Image")
+        return heard
+
+    with ThreadPoolExecutor(1) as pool:
+        with pillow_warnings as heard:
+            later = pool.submit(other)
+            assert entered.wait(20)
+            warnings.warn_explicit("first", UserWarning, "file", 1, module="PIL.Image")
+        assert heard == ["first"]
+        with pytest.raises(UserWarning, match="ours"):
+            warnings.warn("ours", UserWarning, stacklevel=1)  # not Pillow's: an error in these tests, as before
+        leave.set()
+        assert later.result() == ["second"]
+    assert (list(warnings.filters), warnings.showwarning) == (filters, show)
 
 
 def png_header(path, width, height):

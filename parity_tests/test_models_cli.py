@@ -118,7 +118,7 @@ BAD = {
     "folder as photo": ((".", "mask.png", "out.png", *SMALL), "not a file"),
     "folder as output": (("photo.png", "mask.png", "folder.png", *SMALL), "is a folder"),
     "bad size": (("photo.png", "mask.png", "out.png", *SMALL[:2], "--size", "33"), "takes multiples of 16 pixels"),
-    "size zero": (("photo.png", "mask.png", "out.png", *SMALL[:2], "--size", "0"), "takes multiples of 16 pixels"),
+    "size zero": (("photo.png", "mask.png", "out.png", *SMALL[:2], "--size", "0"), "1 to 1024 are allowed"),
     "size as text": (("photo.png", "mask.png", "out.png", "--size", "big"), "invalid int value: 'big'"),
     "missing checkpoint": (("photo.png", "mask.png", "out.png", "--checkpoint", "none"), "none: no such file"),
     "photo as checkpoint": (("photo.png", "mask.png", "out.png", "--checkpoint", "photo.png"), "not a safetensors file"),

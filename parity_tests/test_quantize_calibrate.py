@@ -12,6 +12,7 @@ from PIL import Image
 
 from models.checkpoint import save_checkpoint, sha256
 from parity_tests.small import small_generator
+from parity_tests.test_images import png16
 from quantize import __main__ as cli
 from quantize import calibrate as module
 from quantize.calibrate import calibrate, samples
@@ -95,6 +96,40 @@ def test_the_command_writes_beside_the_checkpoint_and_prints_the_path(folder, ch
     assert json.loads(capsys.readouterr()[0])["sha256"] == table.sha256()
 
 
+def test_the_shipped_table_is_only_replaced_on_purpose(folder, checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("models.checkpoint.SHIPPED", checkpoint)
+    monkeypatch.setattr(module, "samples", lambda photos, count, **options: samples(photos, 2, **options))
+    table = calibration_path(checkpoint)
+
+    def refused(*arguments):
+        assert run("calibrate", "--data", folder, *arguments) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        return err
+
+    assert "it needs 128 or more" in refused("--count", 2)
+    assert not table.exists()
+    assert run("calibrate", "--data", folder) == 0  # the first one replaces nothing
+    before = table.read_bytes()
+    capsys.readouterr()
+    assert "replace it with --force" in refused("--seed", 5)
+    assert "replace it with --force" in refused("--seed", 5, "--checkpoint", checkpoint)
+    # By another name of the file.
+    (tmp_path / "link.json").symlink_to(table)
+    assert "replace it with --force" in refused("--seed", 5, "--out", tmp_path / "link.json")
+    assert "it needs 128 or more" in refused("--seed", 5, "--count", 127, "--force")
+    assert run("calibrate", "--data", folder, "--seed", 5, "--count", 2, "--out", tmp_path / "trial.json") == 0
+    assert table.read_bytes() == before
+    assert run("calibrate", "--data", folder, "--seed", 5, "--force") == 0
+    assert table.read_bytes() != before
+
+
+def test_sixteen_bit_photos_are_not_clipped(tmp_path):
+    png16(tmp_path / "ramp.png", np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64))
+    (sample,) = samples(tmp_path, 1, size=64)
+    assert sample.photo.mean() == pytest.approx(127.5, abs=0.5)
+
+
 def test_bad_input_is_one_line_and_exit_2(folder, checkpoint, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
@@ -103,7 +138,7 @@ def test_bad_input_is_one_line_and_exit_2(folder, checkpoint, tmp_path, capsys):
     cases = {
         "no such folder": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "none"],
         "no photos": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "empty"],
-        "not a readable picture": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "broken"],
+        "not a picture": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "broken"],
         "128 are needed": good,
         "no such file": ["calibrate", "--checkpoint", tmp_path / "none", "--data", folder],
         "--count 0": [*good, "--count", 0],

@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     parser = Parser(
         prog="python -m quantize",
         description="Find the numbers of the w8a8 scheme once, for all formats and picture sizes, and show them.",
-        examples=("python -m quantize calibrate --data photos/train", "python -m quantize info"),
+        examples=("python -m quantize calibrate --checkpoint mine.safetensors --data photos/train", "python -m quantize info"),
     )
     verbs = parser.add_subparsers(dest="verb", metavar="{calibrate,info}", required=True)
     _add_calibrate(
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
             help="make the table of a checkpoint from photos and write it beside it",
             description="Make the table of a checkpoint from photos; prints the path of the file that it wrote.",
             examples=(
-                "python -m quantize calibrate --data photos/train",
+                "python -m quantize calibrate --data photos/train --force",
                 "python -m quantize calibrate --checkpoint mine.safetensors --data photos/train --count 256 --seed 1",
                 "python -m quantize calibrate --data photos/train --rule minmax --out /tmp/minmax.calibration.json",
             ),
@@ -50,6 +50,7 @@ def _add_calibrate(parser: Parser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="file to write (default: beside the checkpoint, NAME.calibration.json)"
     )
+    parser.add_argument("--force", action="store_true", help="replace the table that is shipped")
     parser.add_argument("--json", action="store_true", help="print path, hash and counts as JSON")
 
 
@@ -64,6 +65,7 @@ RULES = ("minmax", "percentile", "mse")
 def _calibrate(arguments: argparse.Namespace) -> int:
     # Imported here: they take seconds.
     from models.checkpoint import SHIPPED, load_checkpoint, sha256
+    from models.images import check_place
     from quantize.calibrate import calibrate
     from quantize.program import calibration_path
 
@@ -72,12 +74,16 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     if arguments.seed < 0:
         raise ValueError(f"--seed {arguments.seed}: 0 or more is needed")
     checkpoint = arguments.checkpoint or SHIPPED
-    generator = load_checkpoint(checkpoint)
     out = arguments.out or calibration_path(checkpoint)
-    if out.is_dir():
-        raise ValueError(f"{out}: a folder; --out takes the name of a file")
-    if arguments.count < 128:
+    check_place(out)
+    if out.resolve() == calibration_path(SHIPPED).resolve():
+        if arguments.count < 128:
+            raise ValueError(f"--count {arguments.count}: {out} is the table that is shipped, it needs 128 or more")
+        if out.exists() and not arguments.force:
+            raise ValueError(f"{out}: is the table that is shipped; replace it with --force, or write elsewhere with --out")
+    elif arguments.count < 128:
         note(f"{arguments.count} photos are fine for a trial; 128 or more are needed for a table that is shipped")
+    generator = load_checkpoint(checkpoint)
     table = calibrate(
         generator, sha256(checkpoint), arguments.data, count=arguments.count, seed=arguments.seed, rule=arguments.rule
     )

@@ -15,8 +15,9 @@ from tqdm import tqdm
 from models.checkpoint import sha256
 from models.conventions import PIXEL_SCALE
 from models.data.masks import sample_mask
-from models.data.photos import find_photos, load_rgb
+from models.data.photos import find_photos
 from models.generator import Generator, fold
+from models.images import read_photo
 from quantize.affine import weight_integers, weight_scales
 from quantize.lowering import prepared
 from quantize.observers import RANGES, ActivationHistogram
@@ -68,7 +69,7 @@ def samples(folder: Path, count: int = COUNT, *, size: int = SIZE, seed: int = 0
     drawn: list[Sample] = []
     for index in rng.permutation(len(paths)):
         path = paths[index]
-        photo = load_rgb(path)
+        photo = read_photo(path).pixels
         if min(photo.shape[:2]) < size:
             continue
         top, left = (int(rng.integers(0, side - size + 1)) for side in photo.shape[:2])

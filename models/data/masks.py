@@ -17,7 +17,7 @@ Family = Callable[[int, np.random.Generator], Mask]
 
 
 def box(size: int, rng: np.random.Generator) -> Mask:
-    """One to four rectangles, together 5 to 60 % of the picture at most."""
+    """One to four rectangles that may overlap, together 1 to 60 % of the picture."""
     mask = np.zeros((size, size), dtype=bool)
     for _ in range(rng.integers(1, 5)):
         height, width = (max(2, int(size * rng.uniform(0.1, 0.55))) for _ in range(2))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
-Photo = NDArray[np.uint8]
+from models.images import Pixels, read_photo
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MINIMUM_PHOTOS = 8
@@ -32,34 +31,18 @@ def find_photos(folder: Path) -> list[Path]:
     return found
 
 
-def load_rgb(path: Path) -> Photo:
-    """Decode one photo, upright by its EXIF orientation.
-
-    Returns:
-        (H, W, 3) uint8 RGB.
-
-    Raises:
-        ValueError: not a readable picture.
-    """
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path}: not a readable picture ({error})") from error
-
-
 @dataclass(frozen=True)
 class PhotoCache:
     """Photos decoded once, each at its own size and at half of it, so that a crop is a slice.
 
     Attributes:
         full: photos, (H, W, 3) uint8, short side at least ``size``.
-        half: the same photos at half their size (area average), or full size where half would be under ``size`` / 2.
+        half: the same photos at half their size (area average).
         skipped: one line for each file that was left out, with the reason.
     """
 
-    full: list[Photo]
-    half: list[Photo]
+    full: list[Pixels]
+    half: list[Pixels]
     skipped: list[str]
 
     @staticmethod
@@ -75,8 +58,8 @@ class PhotoCache:
             ValueError: fewer than ``MINIMUM_PHOTOS`` photos are usable.
         """
         paths = find_photos(folder)[:limit]
-        full: list[Photo] = []
-        half: list[Photo] = []
+        full: list[Pixels] = []
+        half: list[Pixels] = []
         skipped: list[str] = []
         for path, photo in tqdm(_decoded(paths), total=len(paths), desc="decoding photos", unit="photo", disable=None):
             if isinstance(photo, ValueError):
@@ -94,7 +77,7 @@ class PhotoCache:
             raise ValueError(f"{folder}: {len(full)} usable photos of {len(paths)}, at least {MINIMUM_PHOTOS} are needed")
         return PhotoCache(full, half, skipped)
 
-    def crop(self, size: int, rng: np.random.Generator) -> Photo:
+    def crop(self, size: int, rng: np.random.Generator) -> Pixels:
         """A random square of a random photo, mirrored half of the time; (size, size, 3) uint8.
 
         Small crops come from the half-size copy two times in three, so that training at 128 sees what 256 will show.
@@ -108,10 +91,10 @@ class PhotoCache:
         return cut[:, ::-1] if rng.random() < 0.5 else cut
 
 
-def _decoded(paths: list[Path]) -> Iterator[tuple[Path, Photo | ValueError]]:
-    def attempt(path: Path) -> tuple[Path, Photo | ValueError]:
+def _decoded(paths: list[Path]) -> Iterator[tuple[Path, Pixels | ValueError]]:
+    def attempt(path: Path) -> tuple[Path, Pixels | ValueError]:
         try:
-            return path, load_rgb(path)
+            return path, read_photo(path).pixels
         except ValueError as error:
             return path, error
 
