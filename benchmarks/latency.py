@@ -184,7 +184,7 @@ def measure(
     try:
         from pytest_benchmark.stats import Stats
     except ModuleNotFoundError as error:
-        raise ToolchainMissing("pytest-benchmark is not installed (pip install 'wavefill[dev]')") from error
+        raise ToolchainMissing("pytest-benchmark is not installed (pip install 'wavefill[benchmarks]')") from error
     stats = [Stats() for _ in models]
     rng = random.Random(SEED)
     for model in models:

@@ -29,7 +29,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Operators between stem and head of a quantised file: convolutions, additions, upsamplings.
+    """Operators of one kind between stem and head of a quantised file.
 
     Attributes:
         integer: those whose inputs all come from integers and whose result goes to integers only.
@@ -50,7 +50,8 @@ class Inspection:
         outputs: declared outputs, in order.
         macs: multiply-accumulates of all convolutions, counted from the file's shapes.
         operators: how often each operator type occurs.
-        coverage: what of a calibrated scheme's file is integer; None for the other schemes.
+        coverage: what is integer, by kind (``conv``, ``add``, ``resize`` as ``quantize.coverage`` names them; others only where
+            they are in the way); None for a file that quantises nothing.
     """
 
     metadata: Mapping[str, str]
@@ -58,7 +59,7 @@ class Inspection:
     outputs: tuple[Port, ...]
     macs: int
     operators: Mapping[str, int]
-    coverage: Coverage | None = None
+    coverage: Mapping[str, Coverage] | None = None
 
 
 class Backend(Protocol):

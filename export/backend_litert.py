@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import importlib.util
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -99,13 +101,14 @@ class LiteRTBackend:
         content = flatbuffer.read(model)
         inputs, outputs = flatbuffer.ports(content)
         metadata = flatbuffer.read_metadata(content)
+        operators = flatbuffer.operator_counts(content)
         return Inspection(
             metadata={key: value for key, value in metadata.items() if key.startswith(flatbuffer.METADATA_PREFIX)},
             inputs=inputs,
             outputs=outputs,
             macs=flatbuffer.count_macs(content),
-            operators=dict(sorted(flatbuffer.operator_counts(content).items())),
-            coverage=_coverage(model) if metadata.get("wavefill.scheme") == "w8a8" else None,
+            operators=dict(sorted(operators.items())),
+            coverage=_coverage(model) if "QUANTIZE" in operators else None,
         )
 
     def unavailable(self, action: Action) -> str | None:
@@ -126,9 +129,14 @@ class LiteRTBackend:
             raise ToolchainMissing(f"litert: {reason}")
 
 
-def _coverage(model: Path) -> Coverage:
-    counts = integer_coverage(model)
-    return Coverage(sum(counts.integer.values()), len(counts.left_in_float) + counts.requantises)
+def _coverage(model: Path) -> Mapping[str, Coverage]:
+    found = integer_coverage(model)
+    floating = Counter(line.split()[0] for line in found.left_in_float)
+    if found.requantises:
+        floating["requantise"] = found.requantises
+    return {kind: Coverage(number, 0) for kind, number in found.integer.items()} | {
+        name: Coverage(0, number) for name, number in floating.items()
+    }
 
 
 def _key(program: Program) -> tuple[str, int, str]:
@@ -143,12 +151,12 @@ def _lowered(program: Program) -> bytes:
     """The converter's file for a program, without metadata."""
     import torch
 
-    from export.litert_layout import ChannelsLastShell, NamedCore, core_inputs, with_channels_last_concatenation
+    from export.litert_layout import ChannelsLastShell, NamedCore, with_channels_last_concatenation, zero_inputs
     from export.litert_toolkit import lower
 
     size = program.size
     core = with_channels_last_concatenation(program.core(fold_weights=False), size)
     if program.io == "float":
-        return lower(NamedCore(core), core_inputs(size), quantised=program.scheme.calibrated)
+        return lower(NamedCore(core), zero_inputs(size), quantised=program.scheme.calibrated)
     pixels = {name: torch.zeros(1, size, size, channels, dtype=torch.uint8) for name, channels in (("image", 3), ("mask", 1))}
     return lower(ChannelsLastShell(core), pixels, quantised=program.scheme.calibrated)

@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from export.backend import Action, Array, Coverage, Inspection, Port, Runner
 from export.errors import ToolchainMissing
 from export.onnx_graph import Graph, value_shapes
-from export.onnx_integer import integer_coverage, lower_quantisation, sink_weights
+from export.onnx_integer import COUNTED, integer_coverage, lower_quantisation, sink_weights
 from export.onnx_mobile import usability_report, write_ort
 from export.onnx_names import core_trace, name_nodes, name_values, number_shell
 from export.onnx_rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
@@ -122,10 +122,12 @@ class OnnxBackend:
             raise ToolchainMissing(f"backend onnx: {reason}")
 
 
-def _coverage(model: ModelProto) -> Coverage | None:
-    counts = integer_coverage(model)
-    quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
-    return Coverage(counts["integer"].total(), counts["float"].total()) if quantised else None
+def _coverage(model: ModelProto) -> Mapping[str, Coverage] | None:
+    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return None
+    integer, floating = (integer_coverage(model)[kind] for kind in ("integer", "float"))
+    types = (*COUNTED, *sorted(floating.keys() - COUNTED.keys()))
+    return {COUNTED.get(name, name): Coverage(integer[name], floating[name]) for name in types}
 
 
 def build_model(program: Program) -> ModelProto:

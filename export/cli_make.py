@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
+import time
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,9 +12,9 @@ from tqdm import tqdm
 from export.backends import artefact_backends
 from export.matrix import Cell, Made, Options, make_all, plan, require
 from export.report import MANIFEST_HEADS, manifest_row, table
-from export.sources import LARGEST_SIZE, Source, check_size, find_calibration, read_source
+from export.sources import Source, check_size, find_calibration, read_source
 from models.cli_errors import CHECK_FAILED, OK, Parser, note
-from models.spec import SPECS
+from models.spec import LARGEST_SIZE, SPECS
 from quantize.schemes import ALIASES, SCHEMES
 
 DEFAULT_OUT = Path("artifacts")
@@ -54,6 +55,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make what was asked for; 1 if a check failed."""
+    start = time.monotonic()
     backends = artefact_backends() if arguments.verb == "all" else [arguments.verb]
     schemes = list(dict.fromkeys(ALIASES.get(name, name) for name in arguments.scheme or SCHEMES))
     if (arguments.ort or arguments.usability) and "onnx" not in backends:
@@ -69,7 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     source = _with_calibration(source, schemes, arguments, write=True)
     with tqdm(total=len(cells), unit="artefact", desc="export", file=sys.stderr, dynamic_ncols=True) as bar:
         made = make_all(cells, source, arguments.out, options, starting=bar.set_postfix_str, done=bar.update)
-    return _present(made, arguments)
+    code = _present(made, arguments)
+    whole = sum(item.status != "failed" for item in made)
+    print(f"wavefill: {whole} of {len(made)} artefacts in {time.monotonic() - start:.0f} s", file=sys.stderr)
+    return code
 
 
 def _with_calibration(source: Source, schemes: list[str], arguments: argparse.Namespace, *, write: bool) -> Source:

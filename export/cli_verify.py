@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
             bar.set_postfix_str(folder.name)
             verdicts.append(verifier.verify(folder))
             bar.update()
+    if all(verdict.foreign for verdict in verdicts):  # --checkpoint was forgotten, rather than every artefact mixed up
+        raise ValueError(f"{verdicts[0].folder}: {verdicts[0].failures[0]}")
     pairs = verifier.compare_backends()
     if arguments.json:
         print(
@@ -64,11 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(verdict: Verdict) -> list[str]:
-    coverage, parity = verdict.coverage, verdict.parity
+    parity = verdict.parity
+    counts = verdict.coverage.values() if verdict.coverage else ()
+    integer, floating = sum(count.integer for count in counts), sum(count.floating for count in counts)
     return [
         str(verdict.folder),
         "FAILED" if verdict.failures else "ok",
-        f"{coverage.integer} of {coverage.integer + coverage.floating} operators" if coverage else "-",
+        f"{integer} of {integer + floating} operators" if counts else "-",
         parity_text(parity) if parity else "-",
     ]
 
@@ -79,7 +83,7 @@ def _decibels(pair: Pair) -> str:
 
 def _json(verdict: Verdict) -> dict[str, object]:
     parity = dataclasses.asdict(verdict.parity) if verdict.parity else None
-    coverage = dataclasses.asdict(verdict.coverage) if verdict.coverage else None
+    coverage = {kind: dataclasses.asdict(count) for kind, count in verdict.coverage.items()} if verdict.coverage else None
     return {
         "path": str(verdict.folder),
         "ok": not verdict.failures,

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from export.backend import Coverage, Inspection, Port
 from export.manifest import PortEntry, Signature
 from models.conventions import LAYOUTS
+from models.spec import ModelSpec
+from quantize.coverage import expected_counts
 from quantize.schemes import SCHEMES
 
 PORTS = {
@@ -24,7 +26,7 @@ def signature(inspection: Inspection) -> Signature:
     )
 
 
-def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, str]) -> list[str]:
+def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, str], spec: ModelSpec) -> list[str]:
     """What in a saved file is not as the public signature and the program say; one line each, empty when all is well.
 
     Args:
@@ -32,6 +34,7 @@ def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, st
         size: height and width that it must have.
         io: ``uint8`` or ``float``.
         metadata: what its own metadata must hold.
+        spec: the network, which says how many operators of a calibrated scheme's file must be integer.
     """
     found = []
     for kind, ports, wanted in zip(("inputs", "outputs"), (inspection.inputs, inspection.outputs), PORTS[io], strict=True):
@@ -55,15 +58,25 @@ def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, st
         found.append("no multiply-accumulates counted")
     scheme = SCHEMES.get(metadata.get("wavefill.scheme", ""))
     if scheme is not None and scheme.calibrated:
-        found += _coverage_faults(inspection.coverage)
+        found += _coverage_faults(inspection.coverage, spec)
     return found
 
 
-def _coverage_faults(coverage: Coverage | None) -> list[str]:
-    if coverage is None or not coverage.integer:
+def _coverage_faults(coverage: Mapping[str, Coverage] | None, spec: ModelSpec) -> list[str]:
+    """Float operators between integer ones, and operators that are missing because the integers begin too late or end early."""
+    if not coverage:
         return ["nothing between stem and head is integer"]
-    total = coverage.integer + coverage.floating
-    return [f"{coverage.floating} of {total} operators between stem and head are float"] if coverage.floating else []
+    floating = [f"{kind}: {count.floating} between stem and head in float" for kind, count in coverage.items() if count.floating]
+    expected = expected_counts(spec)
+    del expected["relu"]  # part of its convolution in every file
+    integer = {kind: coverage[kind].integer if kind in coverage else 0 for kind in expected}
+    # LiteRT's converter moves the DEQUANTIZE behind the first resize of the Haar synthesis: one more is no fault.
+    integer["resize"] = min(integer["resize"], expected["resize"])
+    return floating + [
+        f"{kind}: {integer[kind]} integer between stem and head, {spec.name} has {number}"
+        for kind, number in expected.items()
+        if integer[kind] != number
+    ]
 
 
 def _fits(port: Port, channels: int, size: int, io: str) -> bool:

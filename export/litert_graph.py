@@ -42,7 +42,7 @@ _INTEGER_KINDS = {"CONV_2D": "conv", "DEPTHWISE_CONV_2D": "conv", "ADD": "add", 
 
 @dataclass(frozen=True)
 class IntegerCoverage:
-    """What lies between the first QUANTIZE and the last DEQUANTIZE of a file.
+    """What lies between the first QUANTIZE and the last DEQUANTIZE of a file; a stem or head in float lies outside.
 
     Attributes:
         integer: operators that compute on int8, by kind as ``quantize.coverage.region_counts`` names them (a ReLU is fused).

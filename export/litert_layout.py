@@ -52,7 +52,7 @@ class NamedCore(nn.Module):
         return {"fill": self.core(normalised, hole)}
 
 
-def core_inputs(size: int) -> dict[str, Tensor]:
+def zero_inputs(size: int) -> dict[str, Tensor]:
     """Zeros in the shape of a core's inputs: ``normalised`` (1, 3, size, size), ``hole`` (1, 1, size, size)."""
     return {"normalised": torch.zeros(1, 3, size, size), "hole": torch.zeros(1, 1, size, size)}
 
@@ -70,7 +70,7 @@ def with_channels_last_concatenation(core: nn.Module, size: int) -> GraphModule:
     Raises:
         ValueError: the core does not concatenate its inputs exactly once along the channels.
     """
-    exported = torch.export.export(core, tuple(core_inputs(size).values())).module(check_guards=False)
+    exported = torch.export.export(core, tuple(zero_inputs(size).values())).module(check_guards=False)
     graph = exported.graph
     found = graph.find_nodes(op="call_function", target=torch.ops.aten.cat.default)
     if len(found) != 1 or list(found[0].args[1:]) != [1]:

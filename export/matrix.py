@@ -176,7 +176,9 @@ def make(cell: Cell, source: Source, out: Path, options: Options, references: Re
             _convert(backend, program, temporary)
             model = temporary / backend.model_file
             inspection = backend.inspect(model)
-            failures = declared.faults(inspection, cell.size, cell.io, expected_metadata(program, inspection))
+            failures = declared.faults(
+                inspection, cell.size, cell.io, expected_metadata(program, inspection), program.generator.spec
+            )
             if options.extras(cell.backend):
                 _write_ort(backend, model, temporary)
             parity = None

@@ -12,6 +12,9 @@ from export.mil_package import read_program
 
 _CHANNELS = {"RGB": 3, "BGR": 3, "GRAYSCALE": 1}
 
+_KINDS = {"conv": "conv", "add": "add", "upsample_nearest_neighbor": "resize", "concat": "concat"}
+"""Operators that are counted, as ``quantize.coverage`` names them (our networks concatenate nothing behind the stem)."""
+
 
 def inspect(package: Path) -> Inspection:
     """Read a package's own statements.
@@ -24,8 +27,7 @@ def inspect(package: Path) -> Inspection:
     operations = _operations(program.function)
     coverage = None
     if any(op.op_type == "quantize" for op in operations):
-        kinds = _coverage(package, operations).values()
-        coverage = Coverage(sum(kind.integer for kind in kinds), sum(kind.floating for kind in kinds))
+        coverage = _coverage(package, operations)
     return Inspection(
         metadata={k: v for k, v in sorted(description.metadata.userDefined.items()) if k.startswith("wavefill.")},
         inputs=tuple(_port(port) for port in description.input),
@@ -64,7 +66,7 @@ def integer_coverage(package: Path) -> dict[str, Coverage]:
         package: an ``.mlpackage``.
 
     Returns:
-        Operator type -> counts, for ``conv``, ``add``, ``concat`` and ``upsample_nearest_neighbor`` where they occur.
+        Kind -> counts, for ``conv``, ``add``, ``resize`` and ``concat`` where they occur.
 
     Raises:
         ValueError: a damaged package, or one without learned convolutions.
@@ -79,8 +81,8 @@ def _coverage(package: Path, operations: list[Any]) -> dict[str, Coverage]:
     region = _after(learned[0]) & _before(learned[-1])
     counts: dict[str, list[int]] = {}
     for op in operations:
-        if op.op_type in ("conv", "add", "concat", "upsample_nearest_neighbor") and op.name in region:
-            counts.setdefault(op.op_type, [0, 0])[0 if _is_integer(op) else 1] += 1
+        if op.op_type in _KINDS and op.name in region:
+            counts.setdefault(_KINDS[op.op_type], [0, 0])[0 if _is_integer(op) else 1] += 1
     return {kind: Coverage(*pair) for kind, pair in sorted(counts.items())}
 
 

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from onnx import ModelProto, NodeProto
 
     from export.onnx_graph import Graph
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-COUNTED: Final = ("Conv", "Add", "Resize")
-"""Operators between stem and head that must be integer; a Relu is part of its convolution."""
+COUNTED: Final = {"Conv": "conv", "Add": "add", "Resize": "resize"}
+"""Operators between stem and head that must be integer, as ``quantize.coverage`` names them; a Relu joins its convolution."""
 
 INT32_MAX: Final = 2**31 - 1
 
@@ -93,7 +92,8 @@ def integer_coverage(model: ModelProto) -> dict[str, Counter[str]]:
 
     Returns:
         ``{"integer": Counter(Conv=67, Add=26, Resize=5), "float": Counter()}`` for wavefill-s. Counted are the operators between
-        the first QuantizeLinear and the last DequantizeLinear; in a float model there are none.
+        the first and the last QuantizeLinear; in a float model there are none. A stem or head in float lies outside and is
+        missing from the count.
     """
     nodes = list(model.graph.node)
     producers = {output: node for node in nodes for output in node.output}
@@ -117,11 +117,3 @@ def integer_coverage(model: ModelProto) -> dict[str, Counter[str]]:
         elif node.op_type not in (QUANTIZE, DEQUANTIZE, "Relu"):
             counts["float"][node.op_type] += 1
     return counts
-
-
-def zero_point_types(model: ModelProto) -> dict[str, str]:
-    """Integer type of every quantised activation by the name of its QuantizeLinear node."""
-    from onnx import numpy_helper
-
-    constants: dict[str, NDArray[np.generic]] = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-    return {node.name: str(constants[node.input[2]].dtype) for node in model.graph.node if node.op_type == QUANTIZE}

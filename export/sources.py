@@ -8,11 +8,13 @@ from export.program import Io, Program
 from models.checkpoint import SHIPPED, load_checkpoint, read_safetensors, sha256
 from models.conventions import UNSTATED_LICENCE
 from models.generator import Generator
+from models.spec import LARGEST_SIZE
 from quantize.program import QuantizedProgram, calibration_path
 from quantize.schemes import Scheme
 
-LARGEST_SIZE = 1024
-"""Larger artefacts are refused: phones fill larger photos by cropping around the hole, and conversion needs gigabytes."""
+
+class NotAtHand(ValueError):
+    """The checkpoint or calibration that an artefact was made from was not given and is not where it is looked for."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def read_source(checkpoint: Path | None, spec: str | None) -> Source:
         if checkpoint is None:
             raise ValueError(
                 f"spec {spec} has no trained weights here, only {found} has; "
-                f"train it (python -m models train --spec {spec}) and give its file with --checkpoint FILE"
+                f"train it (python -m models train --set spec={spec}) and give its file with --checkpoint FILE"
             )
         raise ValueError(f"--spec {spec} contradicts {path}, which holds {found}")
     _, header = read_safetensors(path)
@@ -85,6 +87,8 @@ def find_calibration(
 ) -> QuantizedProgram:
     """The calibration table of a checkpoint: the file given, or the first that fits.
 
+    Where one certain table is wanted, others beside it, of other checkpoints or damaged, do no harm.
+
     Args:
         source: the checkpoint.
         given: a calibration file (``*.json``); None to look beside the checkpoint.
@@ -92,22 +96,38 @@ def find_calibration(
         wanted: hash that the table must have; None for any table of this checkpoint.
 
     Raises:
-        ValueError: the file given is bad or belongs to another checkpoint; or none was given and none fits.
+        NotAtHand: no table has the hash that is wanted.
+        ValueError: the file given, or without ``wanted`` the one found, is bad or of another checkpoint; or there is none.
     """
     own = calibration_path(source.path)
+    seen = []
     for path in [given] if given is not None else [*([own] if own.is_file() else []), *beside]:
-        table = QuantizedProgram.load(path)
-        if table.checkpoint_sha256 != source.checkpoint_sha256:
-            if path in (given, own):
-                raise ValueError(
-                    f"{path}: calibration of another checkpoint (sha256 {table.checkpoint_sha256[:12]}...; "
-                    f"{source.path} is {source.checkpoint_sha256[:12]}...)"
-                )
-        elif wanted is None or table.sha256() == wanted:
+        try:
+            table = _read_calibration(path, source)
+        except (ValueError, OSError) as error:
+            if given is not None or wanted is None:
+                raise
+            seen.append(str(error))
+            continue
+        if wanted is None or table.sha256() == wanted:
             return table
+        seen.append(f"{path}: calibration {table.sha256()[:12]}...")
     if wanted is not None:
-        raise ValueError(f"the calibration {wanted[:12]}... is not at hand; give its file with --calibration FILE")
+        raise NotAtHand(
+            f"the calibration {wanted[:12]}... is not at hand; give its file with --calibration FILE "
+            f"(looked at: {'; '.join(seen) or 'none, there is none beside the checkpoint or the artefacts'})"
+        )
     raise ValueError(
         f"{source.path}: scheme w8a8 needs a calibration and this checkpoint has none beside it; "
         "give a folder of photos with --calibration DIR"
     )
+
+
+def _read_calibration(path: Path, source: Source) -> QuantizedProgram:
+    table = QuantizedProgram.load(path)
+    if table.checkpoint_sha256 != source.checkpoint_sha256:
+        raise ValueError(
+            f"{path}: calibration of another checkpoint (sha256 {table.checkpoint_sha256[:12]}...; "
+            f"{source.path} is {source.checkpoint_sha256[:12]}...)"
+        )
+    return table

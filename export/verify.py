@@ -4,8 +4,8 @@ This finds accidents: a changed byte, a mixed-up file, a runtime that computes s
 attacker, who would write new hashes.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from export.manifest import MANIFEST, Manifest, Parity, belongs, read_manifest
 from export.matrix import References, expected_metadata
 from export.parity import Levels, differs_from_record, disagreement, misses, worst_between
 from export.program import Program
-from export.sources import Source, find_calibration, read_source
+from export.sources import NotAtHand, Source, find_calibration, read_source
 from quantize.schemes import SCHEMES
 
 
@@ -31,14 +31,16 @@ class Verdict:
         failures: what is wrong, one line each; empty when all is well.
         manifest: its manifest, if that could be read.
         parity: the figures as measured now; None where the run did not come to that.
-        coverage: what of a w8a8 file is integer, counted in the file.
+        coverage: what of a w8a8 file is integer, by kind, counted in the file.
+        foreign: whether it was made from a checkpoint or calibration that is not at hand, so that nothing was measured.
     """
 
     folder: Path
     failures: tuple[str, ...]
     manifest: Manifest | None = None
     parity: Parity | None = None
-    coverage: Coverage | None = None
+    coverage: Mapping[str, Coverage] | None = None
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,28 @@ class Verifier:
         """All checks on one artefact; later ones are left out where an earlier one failed.
 
         Raises:
-            ValueError: the checkpoint or calibration needed to measure again is not at hand.
+            ValueError: the checkpoint or calibration given to measure again is bad.
             ToolchainMissing: the runtime is not.
         """
         failures = check_files(folder)
         if failures:
             return Verdict(folder, tuple(failures))
         manifest = read_manifest(folder)
-        program = self._program(folder, manifest)
+        try:
+            program = self._program(manifest, folder.parent)
+        except NotAtHand as error:
+            return Verdict(folder, (str(error),), manifest, foreign=True)
         backend = BACKENDS[manifest.backend]
         model = folder / manifest.model_file
         reason = backend.unavailable("run")
         if reason:
             raise ToolchainMissing(f"{folder}: cannot be run here: {reason}")
         inspection = backend.inspect(model)
-        failures = declared.faults(inspection, manifest.size, manifest.io, expected_metadata(program, inspection))
+        failures = declared.faults(
+            inspection, manifest.size, manifest.io, expected_metadata(program, inspection), program.generator.spec
+        )
+        if manifest.spec != program.generator.spec.name:
+            failures.append(f"spec {manifest.spec} in the manifest, the checkpoint holds {program.generator.spec.name}")
         if declared.signature(inspection) != manifest.signature:
             failures.append("signature of the model file is not the manifest's")
         if dict(inspection.metadata) != dict(manifest.metadata):
@@ -115,21 +124,21 @@ class Verifier:
                 pairs.append(Pair(f"{scheme} {size}: {a} and {b}", worst, disagreement(worst, str(scheme))))
         return pairs
 
-    def _program(self, folder: Path, manifest: Manifest) -> Program:
+    def _program(self, manifest: Manifest, beside: Path) -> Program:
         if self._source is None:
             self._source = read_source(self.checkpoint, None)
         source = self._source
         if source.checkpoint_sha256 != manifest.checkpoint_sha256:
-            raise ValueError(
-                f"{folder}: made from checkpoint {manifest.checkpoint_sha256[:12]}..., but {source.path} is "
+            raise NotAtHand(
+                f"made from checkpoint {manifest.checkpoint_sha256[:12]}..., but {source.path} is "
                 f"{source.checkpoint_sha256[:12]}...; give the right file with --checkpoint FILE"
             )
         scheme = SCHEMES[manifest.scheme]
         if scheme.calibrated and source.calibration_sha256(scheme) != manifest.calibration_sha256:
             table = find_calibration(
-                source, self.calibration, sorted(folder.parent.glob("*.calibration.json")), wanted=manifest.calibration_sha256
+                source, self.calibration, sorted(beside.glob("*.calibration.json")), wanted=manifest.calibration_sha256
             )
-            source = self._source = Source(source.path, source.generator, source.checkpoint_sha256, table)
+            source = self._source = replace(source, calibration=table)
         return source.program(scheme, manifest.size, manifest.io)
 
 

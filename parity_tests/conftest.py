@@ -27,7 +27,24 @@ settings.load_profile("wavefill")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
+NINE = [f"wavefill-s-256-{backend}-{scheme}" for backend in ("onnx", "coreml", "litert") for scheme in ("fp32", "fp16", "w8a8")]
 TINY = ModelSpec("tiny", widths=(8, 16), blocks=(1, 1))
+
+
+def pytest_addoption(parser):
+    """Folders of the user's own, for tests that need real photos (with ``=``, or pytest takes the folder for one of tests)."""
+    parser.addoption("--photos", metavar="DIR", help="photos of 256 pixels or more for test_real_photos.py (--photos=DIR)")
+    parser.addoption("--masks", metavar="DIR", help="masks, white in the hole, for test_real_photos.py (--masks=DIR)")
+
+
+EXPORT = """
+import pathlib, runpy
+import export.matrix, models.generator, quantize.program
+for module in (export.matrix, models.generator, quantize.program):
+    assert pathlib.Path(module.__file__).is_relative_to(pathlib.Path.cwd()), module
+runpy.run_module("export", run_name="__main__", alter_sys=True)
+"""
+"""What ``python -m export`` does, if the modules are those of the current folder."""
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +69,7 @@ def fake(monkeypatch) -> FakeBackend:
 def shipped_artifacts(tmp_path_factory) -> Path:
     """``python -m export all`` on the shipped checkpoint, run once for all processes of one test run.
 
-    What `make export` left in artifacts/ is copied first; the exporter keeps it where it is whole and made from the same
+    What `make export` left of them in artifacts/ is copied first; the exporter keeps it where it is whole and made from the same
     inputs, and replaces it otherwise.
     """
     base = tmp_path_factory.getbasetemp()
@@ -64,17 +81,24 @@ def shipped_artifacts(tmp_path_factory) -> Path:
         while not done.exists():
             time.sleep(1)
     else:
-        if (ROOT / "artifacts").is_dir():
-            shutil.copytree(ROOT / "artifacts", shared)
-        finished = export_all(ROOT, shared)
-        done.write_text(f"{finished.returncode}\n{finished.stdout}\n{finished.stderr}", encoding="utf-8")
+        told = "failed\nthe process that was to make the artefacts did not"
+        try:
+            for name in NINE:
+                if (ROOT / "artifacts" / name).is_dir():
+                    shutil.copytree(ROOT / "artifacts" / name, shared / name)
+            finished = export_all(ROOT, shared)
+            told = f"{finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+        finally:  # the other processes wait for this file, and must not read half of it
+            half = shared.with_suffix(".half")
+            half.write_text(told, encoding="utf-8")
+            half.rename(done)
     code, _, text = done.read_text(encoding="utf-8").partition("\n")
     assert code == "0", text
     return shared
 
 
 def export_all(checkout: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    """The command of the README, in a checkout."""
+    """``python -m export all`` in a checkout, with the modules of that checkout."""
     assert SHIPPED.is_file(), f"{SHIPPED} is missing: the repository carries a trained checkpoint"
-    command = [sys.executable, "-m", "export", "all", "--out", str(out)]
+    command = [sys.executable, "-c", EXPORT, "all", "--out", str(out)]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)

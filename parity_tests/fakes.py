@@ -10,12 +10,11 @@ import numpy as np
 from export.backend import Action, Array, Coverage, Inspection, Port, Runner
 from export.backend_torch import TorchBackend
 from export.program import Program
+from quantize.coverage import expected_counts
 
 Spoil = Callable[[Array, Array, Array], Array]
 """(image, mask, result) -> what the artefact returns instead."""
 
-
-ALL_INTEGER = Coverage(integer=5, floating=0)
 
 PROGRAMS: dict[str, Program] = {}
 """What was converted in this process; the model file names its program."""
@@ -30,7 +29,6 @@ class FakeBackend:
         during_convert: called with the folder while the model file is half written.
         content: further bytes of the package.
         missing: what ``unavailable`` says.
-        coverage: what the file says of its integer operators.
     """
 
     name: str = "onnx"
@@ -40,7 +38,6 @@ class FakeBackend:
     during_convert: Callable[[Path], object] = lambda folder: None
     content: bytes = b"weights"
     missing: dict[Action, str] = field(default_factory=dict)
-    coverage: Coverage | None = ALL_INTEGER
     converted: int = 0
 
     def unavailable(self, action: Action) -> str | None:
@@ -71,7 +68,9 @@ class FakeBackend:
         else:
             shapes = {"image": (1, size, size, 3), "mask": (1, size, size, 1), "result": (1, size, size, 3)}
             ports = [Port(name, shape, "uint8") for name, shape in shapes.items()]
-        return Inspection(declared["metadata"], tuple(ports[:2]), tuple(ports[2:]), declared["macs"], {"Fake": 1}, self.coverage)
+        counts = expected_counts(PROGRAMS[declared["key"]].generator.spec)
+        coverage = {kind: Coverage(number, 0) for kind, number in counts.items()}
+        return Inspection(declared["metadata"], tuple(ports[:2]), tuple(ports[2:]), declared["macs"], {"Fake": 1}, coverage)
 
     @staticmethod
     def _declared(model: Path) -> dict:

@@ -182,7 +182,7 @@ def test_integer_coverage(packages: dict[str, Path], generator: Generator) -> No
     assert integer_coverage(packages["w8a8"]) == {
         "add": Coverage(integer=4, floating=0),
         "conv": Coverage(integer=learned, floating=0),
-        "upsample_nearest_neighbor": Coverage(integer=1, floating=0),
+        "resize": Coverage(integer=1, floating=0),
     }
     floating = integer_coverage(packages["fp16"])
     assert floating["conv"] == Coverage(integer=0, floating=learned)
@@ -422,18 +422,17 @@ def test_available_where_coremltools_is() -> None:
 # ---------------------------------------------------------------- the checkpoint that ships
 
 BYTES = {"fp32": 6.5e6, "fp16": 3.3e6, "w8a8": 2.0e6}
-COUNTS = {"add": 26, "conv": 67, "upsample_nearest_neighbor": 5}
+COUNTS = {"add": 26, "conv": 67, "resize": 5}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_shipped_checkpoint(scheme: str, tmp_path: Path) -> None:
+def test_shipped_checkpoint(scheme: str, shipped_artifacts: Path) -> None:
     size, table = 256, None
     if SCHEMES[scheme].calibrated:
         table = QuantizedProgram.load(calibration_path(SHIPPED))
     program = Program(load_checkpoint(SHIPPED), size, SCHEMES[scheme], "uint8", sha256(SHIPPED), table)
-    BACKEND.convert(program, tmp_path)
-    package = tmp_path / BACKEND.model_file
+    package = shipped_artifacts / f"wavefill-s-256-coreml-{scheme}" / BACKEND.model_file
     run, mask = BACKEND.load(package, 2), np.zeros((1, size, size, 1), np.uint8)
     mask[:, 70:190, 60:200] = 128
     for offset in (20, 200):

@@ -6,7 +6,10 @@ import pytest
 
 from export.backend import Coverage, Inspection, Port
 from export.declared import faults
+from models.spec import SPECS
 
+SPEC = SPECS["wavefill-s"]
+WHOLE = {"conv": Coverage(67, 0), "add": Coverage(26, 0), "resize": Coverage(5, 0)}
 METADATA = {"wavefill.layout": "NHWC", "wavefill.scheme": "w8a8", "wavefill.spec": "tiny"}
 RIGHT = Inspection(
     metadata=METADATA,
@@ -14,20 +17,26 @@ RIGHT = Inspection(
     outputs=(Port("result", (1, 32, 32, 3), "uint8"),),
     macs=1000,
     operators={"Conv": 3},
-    coverage=Coverage(integer=9, floating=0),
+    coverage=WHOLE,
 )
 
 
 def test_the_right_declaration_passes():
-    assert faults(RIGHT, 32, "uint8", METADATA) == []
+    assert faults(RIGHT, 32, "uint8", METADATA, SPEC) == []
+    # LiteRT files hold the first resize of the Haar synthesis in integers, too.
+    assert faults(dataclasses.replace(RIGHT, coverage=WHOLE | {"resize": Coverage(6, 0)}), 32, "uint8", METADATA, SPEC) == []
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"coverage": None}, "nothing between stem and head is integer"),
-        ({"coverage": Coverage(integer=0, floating=9)}, "nothing between stem and head is integer"),
-        ({"coverage": Coverage(integer=8, floating=1)}, "1 of 9 operators between stem and head are float"),
+        ({"coverage": {}}, "nothing between stem and head is integer"),
+        ({"coverage": WHOLE | {"LeakyRelu": Coverage(0, 2)}}, "LeakyRelu: 2 between stem and head in float"),
+        ({"coverage": WHOLE | {"conv": Coverage(66, 0)}}, "conv: 66 integer between stem and head, wavefill-s has 67"),
+        ({"coverage": WHOLE | {"conv": Coverage(69, 0)}}, "conv: 69 integer between stem and head, wavefill-s has 67"),
+        ({"coverage": WHOLE | {"add": Coverage(0, 0)}}, "add: 0 integer between stem and head, wavefill-s has 26"),
+        ({"coverage": WHOLE | {"resize": Coverage(4, 0)}}, "resize: 4 integer between stem and head, wavefill-s has 5"),
         ({"macs": 0}, "no multiply-accumulates counted"),
         ({"outputs": (Port("output_0", (1, 32, 32, 3), "uint8"),)}, "outputs are output_0, not result"),
         ({"inputs": RIGHT.inputs[::-1]}, "inputs are mask, image, not image, mask"),
@@ -36,10 +45,19 @@ def test_the_right_declaration_passes():
     ],
 )
 def test_each_wrong_declaration_is_named(change, message):
-    (fault,) = faults(dataclasses.replace(RIGHT, **change), 32, "uint8", METADATA)
+    (fault,) = faults(dataclasses.replace(RIGHT, **change), 32, "uint8", METADATA, SPEC)
     assert message in fault
 
 
 def test_float_schemes_need_no_integers():
     metadata = {**METADATA, "wavefill.scheme": "fp16"}
-    assert faults(dataclasses.replace(RIGHT, metadata=metadata, coverage=None), 32, "uint8", metadata) == []
+    assert faults(dataclasses.replace(RIGHT, metadata=metadata, coverage=None), 32, "uint8", metadata, SPEC) == []
+
+
+def test_every_fault_is_named():
+    coverage = {"conv": Coverage(65, 2), "add": Coverage(26, 0)}
+    assert faults(dataclasses.replace(RIGHT, coverage=coverage), 32, "uint8", METADATA, SPEC) == [
+        "conv: 2 between stem and head in float",
+        "conv: 65 integer between stem and head, wavefill-s has 67",
+        "resize: 0 integer between stem and head, wavefill-s has 5",
+    ]

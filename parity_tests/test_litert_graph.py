@@ -226,3 +226,4 @@ def test_the_shipped_artefacts_keep_the_bars(scheme, megabytes, shipped_artifact
         coverage = integer_coverage(path)
         assert coverage.left_in_float == ()
         assert (coverage.quantises, coverage.dequantises, coverage.requantises) == (1, 1, 0)
+        assert coverage.integer == {"conv": 67, "add": 26, "resize": 6}

@@ -13,7 +13,6 @@ from onnx import numpy_helper
 from export.backend import Port
 from export.backend_onnx import OnnxBackend, read_model
 from export.errors import ToolchainMissing
-from models.checkpoint import SHIPPED
 from parity_tests.onnx_cells import (
     ALLOWED_OPERATORS,
     SIZE,
@@ -219,11 +218,10 @@ def test_bytes_do_not_depend_on_process_or_folder(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SHIPPED.is_file(), reason="no shipped checkpoint in this checkout")
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_shipped_network(tmp_path, scheme):
+def test_shipped_network(shipped_artifacts, scheme):
     program = shipped_program(scheme)
-    model = converted(program, tmp_path)
+    model = shipped_artifacts / f"wavefill-s-256-onnx-{scheme}" / OnnxBackend.model_file
     assert model.stat().st_size <= SIZE_BARS[scheme]
     image, mask = photo(256), hole(256)
     result = OnnxBackend().load(model, threads=2)(image, mask)
@@ -231,7 +229,6 @@ def test_shipped_network(tmp_path, scheme):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SHIPPED.is_file(), reason="no shipped checkpoint in this checkout")
 def test_shipped_network_at_512(tmp_path):
     program = shipped_program("w8a8", size=512)
     image, mask = photo(512, 0, 0), hole(512)

@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from export.backend_onnx import build_model, read_model
+from export.backend_onnx import OnnxBackend, build_model, read_model
+from export.declared import faults
 from export.onnx_integer import integer_coverage
 from export.onnx_mobile import optimised_model
-from models.checkpoint import SHIPPED
 from models.generator import fold
-from parity_tests.onnx_cells import SIZE, converted, shipped_program, small_calibration, small_program
+from parity_tests.onnx_cells import SIZE, converted, small_calibration, small_program
 from parity_tests.small import small_generator
 
 SMALL_COUNTS = {"Conv": 1 + 4 + 3 + 2 + 2 + 4 + 1, "Add": 3 + 2 + 2, "Resize": 2}
@@ -55,6 +55,36 @@ def test_the_count_finds_a_foreign_operator_between(model):
     node.op_type = "LeakyRelu"
     counts = integer_coverage(spoiled)
     assert counts["float"]["LeakyRelu"] == 1
+
+
+def dissolve(model: onnx.ModelProto, dequantise: onnx.NodeProto) -> None:
+    """Its readers get the float tensor that was quantised before it."""
+    quantise = next(node for node in model.graph.node if node.output[0] == dequantise.input[0])
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            if name == dequantise.output[0]:
+                node.input[index] = quantise.input[0]
+    for node in (quantise, dequantise):
+        model.graph.node.remove(node)
+
+
+@pytest.mark.parametrize("end", ["stem", "head"])
+def test_a_stem_or_head_left_in_float_is_refused(model, end, tmp_path):
+    """Planted: the integers begin behind the stem, or end before the head; all between them is integer."""
+    spoiled = onnx.ModelProto.FromString(model.SerializeToString())
+    node = next(node for node in spoiled.graph.node if node.name == f"core/{end}/Conv")
+    if end == "stem":
+        dissolve(spoiled, next(other for other in spoiled.graph.node if other.output[0] == node.input[0]))
+    else:
+        quantise = next(other for other in spoiled.graph.node if other.input[0] == node.output[0])
+        dissolve(spoiled, next(other for other in spoiled.graph.node if other.input[0] == quantise.output[0]))
+    assert integer_coverage(spoiled)["float"] == Counter()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(spoiled.SerializeToString())
+    program = small_program("w8a8")
+    wanted = SMALL_COUNTS["Conv"]
+    found = faults(OnnxBackend().inspect(path), SIZE, "uint8", program.metadata("NHWC"), program.generator.spec)
+    assert found == [f"conv: {wanted - 1} integer between stem and head, small has {wanted}"]
 
 
 def test_default_sessions_run_integer_kernels(tmp_path):
@@ -105,9 +135,8 @@ def test_bias_is_int32_in_steps_of_input_times_weight(model):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SHIPPED.is_file(), reason="no shipped checkpoint in this checkout")
-def test_shipped_network_is_integer(tmp_path):
-    path = converted(shipped_program("w8a8"), tmp_path)
+def test_shipped_network_is_integer(shipped_artifacts, tmp_path):
+    path = shipped_artifacts / "wavefill-s-256-onnx-w8a8" / OnnxBackend.model_file
     assert integer_coverage(read_model(path)) == {"integer": Counter(Conv=67, Add=26, Resize=5), "float": Counter()}
     optimised_model(path, tmp_path / "optimised.onnx")
     kernels = Counter(node.op_type for node in read_model(tmp_path / "optimised.onnx").graph.node)

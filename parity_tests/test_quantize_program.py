@@ -18,7 +18,7 @@ from models.spec import SPECS
 from parity_tests.small import small_generator
 from quantize.affine import weight_integers
 from quantize.calibrate import Sample, observe, tabulate
-from quantize.coverage import QUANTISE, float_operators, region, region_counts, requantised
+from quantize.coverage import QUANTISE, expected_counts, float_operators, region, region_counts, requantised
 from quantize.lowering import prepared
 from quantize.program import Activation, QuantizedProgram, Weight, calibration_path, integers_sha256
 from quantize.pt2e import convert_pt2e
@@ -57,14 +57,6 @@ def flat(core, size=SIZE) -> GraphModule:
 def psnr(a, b):
     """Over fills in [-1, 1], so a peak of 2."""
     return 10 * torch.log10(4 / (a - b).square().mean()).item()
-
-
-def expected_counts(spec):
-    """From the architecture alone: how many operators lie between stem and head."""
-    levels, blocks = len(spec.widths), [*spec.blocks, *spec.blocks[:-1]]
-    plain = [i < spec.plain_levels for i in [*range(levels), *range(levels - 1)]]
-    convolutions = 2 + 2 * (levels - 1) + sum(n * (2 if p else 3) for n, p in zip(blocks, plain, strict=True))
-    return {"conv": convolutions, "relu": sum(blocks), "add": sum(blocks) + levels - 1, "resize": levels - 1}
 
 
 @pytest.mark.parametrize("fold_weights", [True, False])

@@ -12,11 +12,8 @@ from models.data.masks import sample_mask
 from models.generator import fold
 from models.inpainter import Uint8Shell
 from models.metrics import hole_psnr
-from parity_tests.test_quantize_program import expected_counts
-from quantize.coverage import float_operators, region_counts
+from quantize.coverage import expected_counts, float_operators, region_counts
 from quantize.program import Activation, QuantizedProgram, calibration_path
-
-pytestmark = pytest.mark.skipif(not SHIPPED.exists(), reason="no shipped checkpoint")
 
 LOSS_BAR_DB = 0.15
 """Hole PSNR to the true photo may drop by this much (0.02 was measured on 25 validation photos, 0.05 on these)."""

@@ -1,21 +1,27 @@
 """``python -m export verify``: whole artefacts pass; a changed byte, or a runtime that computes otherwise, does not."""
 
+import dataclasses
 import json
 import re
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.data
 
 from export.__main__ import main
 from export.artifact import state, write_sums
 from export.backends import BACKENDS
 from export.manifest import Manifest
 from export.verify import Verifier, check_files, find_artefacts
-from models.checkpoint import save_checkpoint
+from models.checkpoint import load_checkpoint, save_checkpoint, sha256
 from models.cli_errors import run_main
 from models.generator import Generator
 from parity_tests import fakes
 from parity_tests.conftest import ROOT, TINY, export_all
+from quantize.calibrate import Sample, observe, tabulate
+from quantize.program import QuantizedProgram, calibration_path
 
 SIZE = 32
 
@@ -107,13 +113,13 @@ def test_a_lost_file_exits_1(folder, verify, name):
     assert verify(folder)[0] == 1
 
 
-KEYS = ("macs", "size_bytes", "weight_bits", "model_file", "backend", "scheme", "signature", "files", "metadata")
+KEYS = ("macs", "size_bytes", "weight_bits", "model_file", "backend", "scheme", "signature", "files", "metadata", "spec")
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_manifest_that_says_something_else_exits_1(folder, verify, key):
     """With hashes made anew, so that only the comparison with the model file can find it."""
-    others = {"model_file": "other", "backend": "tflite", "scheme": "int4", "files": [], "metadata": {}}
+    others = {"model_file": "other", "backend": "tflite", "scheme": "int4", "files": [], "metadata": {}, "spec": "other"}
 
     def edit(tree):
         if key == "signature":
@@ -145,8 +151,6 @@ def test_a_runtime_that_computes_otherwise_exits_1(folder, verify, fake, spoil):
 
 def test_backends_are_compared(tiny_checkpoint, monkeypatch, tmp_path):
     """Two backends of one quantised program, each within the bar of its reference, but not of each other."""
-    import numpy as np
-
     from export.parity import probes, results
 
     verifier = Verifier(tiny_checkpoint)
@@ -168,6 +172,56 @@ def test_another_checkpoint_is_exit_2(folder, tmp_path, capsys):
     save_checkpoint(other, Generator(TINY), {"note": "other weights"})
     assert run_main(main, ["verify", str(folder), "--checkpoint", str(other)]) == 2
     assert "give the right file with --checkpoint FILE" in capsys.readouterr().err
+
+
+def test_one_artefact_of_another_checkpoint_fails_alone(folder, verify):
+    """The rest is verified all the same; alone it is bad usage, like a folder of such."""
+    stray = folder / f"tiny-{SIZE}-onnx-fp16"
+    rewrite(stray, lambda tree: tree.update(checkpoint_sha256="0" * 64))
+    code, stdout, stderr = verify(folder)
+    assert code == 1
+    assert (stdout.count(" ok "), stdout.count("FAILED")) == (1, 1)
+    assert f"failed: {stray}: made from checkpoint 000000000000..." in stderr
+    assert verify(stray)[0] == 2
+
+
+@pytest.fixture
+def quantised(tiny_checkpoint, tmp_path, fake):
+    """A folder with a w8a8 artefact, and the checkpoint with its calibration beside it."""
+    checkpoint = Path(shutil.copy(tiny_checkpoint, tmp_path / "tiny.safetensors"))
+    generator, size = load_checkpoint(checkpoint), 64
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:size, 100 : 100 + size])
+    hole = np.zeros((size, size), bool)
+    hole[16:48, 8:40] = True
+    table = tabulate(generator, sha256(checkpoint), observe(generator, [Sample(photo, hole, {})], progress=False))
+    table.save(calibration_path(checkpoint))
+    options = ["--checkpoint", str(checkpoint), "--size", str(SIZE), "--out", str(tmp_path / "out")]
+    assert run_main(main, ["onnx", *options, "--scheme", "w8a8", "--scheme", "fp32"]) == 0
+    return checkpoint, tmp_path / "out"
+
+
+def foreign(path):
+    table = QuantizedProgram.load(path)
+    dataclasses.replace(table, checkpoint_sha256="1" * 64).save(path)
+
+
+@pytest.mark.parametrize("spoil", [foreign, lambda path: path.write_text("{"), Path.unlink])
+def test_calibrations_that_do_not_fit_do_no_harm(quantised, capsys, spoil):
+    """The table that was used lies among the artefacts, beside others."""
+    checkpoint, out = quantised
+    own, kept = calibration_path(checkpoint), out / "b.calibration.json"
+    shutil.copy(own, kept)
+    (out / "a.calibration.json").write_text("no table")
+    spoil(own)
+    assert run_main(main, ["verify", str(out), "--checkpoint", str(checkpoint)]) == 0
+    kept.unlink()
+    capsys.readouterr()
+    assert run_main(main, ["verify", str(out), "--checkpoint", str(checkpoint)]) == 1
+    stdout, stderr = capsys.readouterr()
+    assert (stdout.count(" ok "), stdout.count("FAILED")) == (1, 1)
+    assert "is not at hand; give its file with --calibration FILE (looked at: " in stderr
+    assert "a.calibration.json" in stderr
+    assert run_main(main, ["verify", str(out), "--checkpoint", str(checkpoint), "--calibration", str(kept)]) == 2
 
 
 @pytest.mark.parametrize("path", ["nowhere", "out/tiny-32-onnx-fp32/manifest.json", "empty"])

@@ -1,7 +1,7 @@
 """Which operators lie between the stem and the head, and whether they are integer.
 
 `region` walks the float graph and names its tensors; `float_operators` walks a quantised graph and lists what was left in float.
-The exporters count the same thing in the saved files.
+The exporters count the same thing in the saved files, and `expected_counts` says what they must find.
 """
 
 from collections import Counter
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch.fx import GraphModule, Node
+
+from models.spec import ModelSpec
 
 STEM_INPUT, HEAD = "analysis", "head"
 """Module whose output enters the region, and module whose output leaves it."""
@@ -21,6 +23,22 @@ INTEGER_OPERATORS = {CONV: "conv", RELU: "relu", ADD: "add", RESIZE: "resize"}
 QUANTISE, DEQUANTISE = "quantized_decomposed.quantize_per_tensor.default", "quantized_decomposed.dequantize_per_tensor.default"
 WEIGHT_QUANTISE = "quantized_decomposed.quantize_per_channel.default"
 WEIGHT_DEQUANTISE = "quantized_decomposed.dequantize_per_channel.default"
+
+
+def expected_counts(spec: ModelSpec) -> dict[str, int]:
+    """How many operators of each kind lie from stem to head, both included; from the architecture alone, no graph is asked.
+
+    Args:
+        spec: the network.
+
+    Returns:
+        By the values of ``INTEGER_OPERATORS``: ``{"conv": 67, "relu": 21, "add": 26, "resize": 5}`` for wavefill-s.
+    """
+    levels, blocks = len(spec.widths), [*spec.blocks, *spec.blocks[:-1]]
+    plain = [i < spec.plain_levels for i in [*range(levels), *range(levels - 1)]]
+    # Stem and head; a shrinking and a growing one between two levels; two in a plain block, three in a depthwise one.
+    convolutions = 2 + 2 * (levels - 1) + sum(n * (2 if p else 3) for n, p in zip(blocks, plain, strict=True))
+    return {"conv": convolutions, "relu": sum(blocks), "add": sum(blocks) + levels - 1, "resize": levels - 1}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ Only outputs are annotated, never inputs: a tensor has one producer, so it gets 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch.fx import GraphModule, Node
@@ -73,13 +72,6 @@ class FixedPerChannelWeight(ObserverBase):
         return self.scales, torch.zeros(len(self.scales), dtype=torch.int64)
 
 
-@dataclass(frozen=True)
-class GlobalConfig:
-    """The part of a toolkit's quantiser configuration that litert-torch's ``QuantConfig`` reads."""
-
-    is_dynamic: bool = False
-
-
 class CoreQuantizer(Quantizer):
     """Annotates the region between the two Haar transforms.
 
@@ -87,8 +79,6 @@ class CoreQuantizer(Quantizer):
         activation: gives the observer of each activation by its name.
         weight: likewise for each weight; None leaves weights in float (while activations are being observed).
     """
-
-    global_config = GlobalConfig()
 
     def __init__(self, activation: ActivationObserver, weight: ActivationObserver | None = None) -> None:
         super().__init__()
