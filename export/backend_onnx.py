@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from export.onnx_mobile import usability_report, write_ort
 from export.onnx_names import core_trace, name_nodes, name_values, number_shell
 from export.onnx_rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
 from export.onnx_session import open_session
+from export.quiet import quiet_torch_export
 from models.checkpoint import write_atomically
 from models.inpainter import Uint8Shell
 
@@ -214,16 +214,12 @@ def _exported(program: Program) -> ModelProto:
 
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """Silence two remarks of the exporter that no user of ours can act on."""
+    """Silence what the exporter says that no user of ours can act on."""
     registration = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registration.level
     registration.setLevel(logging.ERROR)  # "torchvision is not installed. Skipping torchvision::nms"
     try:
-        with warnings.catch_warnings():
-            # torch's own code calls its deprecated name.
-            warnings.filterwarnings(
-                "ignore", message=r".*isinstance\(treespec, LeafSpec\).* is deprecated", category=FutureWarning
-            )
+        with quiet_torch_export():
             yield
     finally:
         registration.setLevel(level)

@@ -4,12 +4,13 @@ import contextlib
 import os
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import IO
 
 from torch import Tensor, nn
+
+from export.quiet import quiet_torch_export
 
 
 def lower(module: nn.Module, inputs: Mapping[str, Tensor], *, quantised: bool) -> bytes:
@@ -43,9 +44,7 @@ def quiet() -> Iterator[None]:
 
     They announce oneDNN, missing CUDA libraries, operation counts and the XNNPACK delegate at every import, conversion or load.
     """
-    with tempfile.TemporaryFile() as printed, warnings.catch_warnings():
-        # torch's own pytree code compares specs in a way that torch has deprecated, while copying an exported program.
-        warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated", category=FutureWarning)
+    with tempfile.TemporaryFile() as printed, quiet_torch_export():
         try:
             with _standard_error_to(printed):
                 yield

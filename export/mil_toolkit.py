@@ -9,6 +9,7 @@ from functools import partial
 from types import ModuleType
 
 from export.errors import ToolchainMissing
+from export.quiet import quiet_torch_export
 
 _CHATTY = ("coremltools", "torchao", "torch.utils._pytree")
 """Loggers that warn at import of what is known here: a torch newer than the last one tested with coremltools 9 (the parity
@@ -42,9 +43,7 @@ def quiet_conversion() -> Iterator[None]:
     for (module, name), bar in zip(bars, before, strict=True):
         setattr(module, name, partial(bar, disable=True))
     try:
-        with _quiet_loggers(), warnings.catch_warnings():
-            # torch.export copies a class of its own that torch has deprecated.
-            warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*", category=FutureWarning)
+        with _quiet_loggers(), quiet_torch_export(), warnings.catch_warnings():
             # coremltools leaves a temporary folder to the garbage collector.
             warnings.filterwarnings("ignore", message="Implicitly cleaning up <TemporaryDirectory", category=ResourceWarning)
             # coremltools 9 uses functions that it has itself deprecated.

@@ -16,6 +16,7 @@ from export.backends import BACKENDS
 from models.checkpoint import SHIPPED, save_checkpoint
 from models.generator import Generator
 from models.spec import ModelSpec
+from parity_tests.export_command import Cli
 from parity_tests.fakes import FakeBackend
 
 # No deadlines: a shared machine pauses a test for longer than any example takes. Derandomised, so that a failure in CI can be
@@ -63,6 +64,12 @@ def fake(monkeypatch) -> FakeBackend:
     backend = FakeBackend()
     monkeypatch.setitem(BACKENDS, "onnx", backend)
     return backend
+
+
+@pytest.fixture
+def cli(capsys, tiny_checkpoint, tmp_path, fake) -> Cli:
+    """The exporter's command line, with the ONNX backend replaced by the fake."""
+    return Cli(capsys, tiny_checkpoint, tmp_path / "out")
 
 
 @pytest.fixture(scope="session")

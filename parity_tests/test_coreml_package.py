@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 
 from export import backend_coreml, mil_evaluator
-from export.backend_coreml import CoreMLBackend
 from export.errors import Unsupported
 from export.mil_evaluator import Evaluator
 from export.mil_inspect import Coverage, integer_coverage
@@ -28,44 +27,23 @@ from export.mil_ops import OPS
 from export.mil_package import WEIGHTS, read_program, read_spec, write_package
 from export.mil_toolkit import can_predict, coremltools
 from export.program import Program
-from models.checkpoint import SHIPPED, load_checkpoint, sha256
 from models.conventions import PIXEL_SCALE
 from models.generator import Generator, fold
-from models.inpainter import Uint8Shell
-from models.spec import ModelSpec
-from quantize.calibrate import Sample, observe, tabulate
-from quantize.program import QuantizedProgram, calibration_path
+from parity_tests.coreml_cells import (
+    BACKEND,
+    MASK_VALUES,
+    MINIMUM_PSNR,
+    SHA256,
+    SIZE,
+    TINY,
+    calibrated,
+    hole,
+    photo,
+    psnr_in_hole,
+    reference,
+    reference_core,
+)
 from quantize.schemes import SCHEMES
-
-BACKEND = CoreMLBackend()
-TINY = ModelSpec("tiny", (8, 16), (1, 1))
-SIZE = 64
-SHA256 = "ab" * 32
-
-MASK_VALUES = np.array([0, 1, 127, 128, 254, 255], np.uint8)
-
-# In the hole, against PyTorch in fp32 (fp32, fp16) or the quantised program (w8a8): the bars of docs/parity.md. fp32 differs in
-# the order of sums; fp16 by its 11 bits; w8a8 where a sum in another order falls on the other side of a rounding step.
-MINIMUM_PSNR = {"fp32": 60.0, "fp16": 50.0, "w8a8": 40.0}
-
-
-def photo(size: int, offset: int = 0) -> np.ndarray:
-    """(1, size, size, 3) uint8: part of a photograph that ships with scikit-image."""
-    return np.ascontiguousarray(skimage.data.astronaut()[offset : offset + size, 120 : 120 + size])[None]
-
-
-def hole(size: int) -> np.ndarray:
-    """(1, size, size, 1) uint8: every mask value of interest occurs, in blocks and in a random sprinkle."""
-    rng = np.random.default_rng(3)
-    mask = rng.choice(MASK_VALUES, (1, size, size, 1))
-    mask[:, size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = 255
-    mask[:, : size // 8] = 0
-    return mask
-
-
-def calibrated(generator: Generator, size: int) -> QuantizedProgram:
-    pictures = [Sample(photo(size, offset)[0], hole(size)[0, :, :, 0] >= 128, {"photo": str(offset)}) for offset in (0, 40, 90)]
-    return tabulate(generator, SHA256, observe(generator, pictures, progress=False))
 
 
 @pytest.fixture(scope="module")
@@ -92,22 +70,6 @@ def packages(programs: dict[str, Program], tmp_path_factory: pytest.TempPathFact
         BACKEND.convert(program, folder)
         made[name] = folder / BACKEND.model_file
     return made
-
-
-def reference_core(program: Program) -> torch.nn.Module:
-    """Eager PyTorch: fp32 for the float schemes, the quantised program for w8a8."""
-    return program.core() if program.scheme.calibrated else fold(program.generator, program.size, program.size)
-
-
-def reference(program: Program, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    with torch.inference_mode():
-        return Uint8Shell(reference_core(program))(torch.from_numpy(image), torch.from_numpy(mask))["result"].numpy()
-
-
-def psnr_in_hole(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
-    inside = mask[..., 0] >= 128
-    error = np.mean((a[inside].astype(np.float64) - b[inside]) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -417,34 +379,3 @@ def test_wrong_arrays_are_refused(image: np.ndarray, mask: np.ndarray, message: 
 def test_available_where_coremltools_is() -> None:
     assert BACKEND.unavailable("convert") is None
     assert BACKEND.unavailable("run") is None
-
-
-# ---------------------------------------------------------------- the checkpoint that ships
-
-BYTES = {"fp32": 6.5e6, "fp16": 3.3e6, "w8a8": 2.0e6}
-COUNTS = {"add": 26, "conv": 67, "resize": 5}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_shipped_checkpoint(scheme: str, shipped_artifacts: Path) -> None:
-    size, table = 256, None
-    if SCHEMES[scheme].calibrated:
-        table = QuantizedProgram.load(calibration_path(SHIPPED))
-    program = Program(load_checkpoint(SHIPPED), size, SCHEMES[scheme], "uint8", sha256(SHIPPED), table)
-    package = shipped_artifacts / f"wavefill-s-256-coreml-{scheme}" / BACKEND.model_file
-    run, mask = BACKEND.load(package, 2), np.zeros((1, size, size, 1), np.uint8)
-    mask[:, 70:190, 60:200] = 128
-    for offset in (20, 200):
-        image = photo(size, offset)
-        got, expected = run(image, mask), reference(program, image, mask)
-        assert psnr_in_hole(got, expected, mask) >= MINIMUM_PSNR[scheme]
-        assert np.array_equal(got[mask[..., 0] < 128], image[mask[..., 0] < 128])
-        if scheme == "fp32":
-            difference = np.abs(got.astype(int) - expected)
-            assert difference.max() <= 1
-            assert np.mean(difference > 0) <= 1e-3
-    assert sum(p.stat().st_size for p in package.rglob("*") if p.is_file()) <= BYTES[scheme]
-    assert BACKEND.inspect(package).macs <= 1.0e9
-    counts = {kind: (c.integer, c.floating) for kind, c in integer_coverage(package).items()}
-    assert counts == {kind: (n, 0) if scheme == "w8a8" else (0, n) for kind, n in COUNTS.items()}

@@ -1,15 +1,9 @@
 """``python -m export``: exit codes, messages, and what is on disk afterwards. A backend without toolkit makes the artefacts."""
 
-import contextlib
 import json
-import os
 import re
-import resource
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,59 +11,14 @@ import pytest
 from PIL import Image
 
 import export
-from export.__main__ import main
 from export.artifact import check_sums, state
 from export.backends import BACKENDS, artefact_backends
 from export.manifest import read_manifest
-from models.cli_errors import run_main
 from parity_tests import fakes
+from parity_tests.export_command import ARTEFACT, SIZE
 from quantize.schemes import SCHEMES
 
 ROOT = Path(__file__).parents[1]
-SIZE = 32
-
-
-class Cli:
-    """Runs the command line in this process and keeps what it printed."""
-
-    def __init__(self, capsys, checkpoint, out):
-        self.capsys, self.checkpoint, self.out = capsys, checkpoint, out
-
-    def __call__(self, *arguments):
-        """Exit code; ``self.stdout`` and ``self.stderr`` hold the text."""
-        self.capsys.readouterr()
-        try:
-            code = run_main(main, [str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-        self.stdout, self.stderr = self.capsys.readouterr()
-        return code
-
-    def make(self, *arguments):
-        """``export onnx`` on the tiny checkpoint in fp32."""
-        schemes = () if "--scheme" in arguments else ("--scheme", "fp32")
-        return self("onnx", "--checkpoint", self.checkpoint, "--size", SIZE, "--out", self.out, *schemes, *arguments)
-
-    @property
-    def error(self):
-        """The one line that says what went wrong."""
-        lines = [line for line in self.stderr.splitlines() if "error:" in line]
-        assert len(lines) == 1, self.stderr
-        assert "Traceback" not in self.stderr
-        return lines[0]
-
-    @property
-    def left(self):
-        """Names in the output folder, hidden ones too."""
-        return sorted(path.name for path in self.out.iterdir()) if self.out.is_dir() else []
-
-
-@pytest.fixture
-def cli(capsys, tiny_checkpoint, tmp_path, fake):
-    return Cli(capsys, tiny_checkpoint, tmp_path / "out")
-
-
-ARTEFACT = f"tiny-{SIZE}-onnx-fp32"
 
 
 def test_made_artefact_and_table(cli):
@@ -259,104 +208,6 @@ def test_missing_toolkit_is_exit_3(cli, fake):
     assert cli.make("--no-check") == 0
 
 
-def interrupt(folder):
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(5)
-
-
-def test_ctrl_c_is_exit_130_and_leaves_nothing(cli, fake):
-    fake.during_convert = interrupt
-    assert cli.make() == 130
-    assert cli.error.endswith("stopped by Ctrl-C")
-    assert cli.left == []
-
-
-def test_ctrl_c_leaves_the_previous_artefact(cli, fake):
-    cli.make()
-    before = state(cli.out / ARTEFACT)
-    fake.during_convert = interrupt
-    assert cli.make("--force") == 130
-    assert (cli.left, state(cli.out / ARTEFACT)) == ([ARTEFACT], before)
-
-
-@contextlib.contextmanager
-def file_size_limit(size):
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_is_exit_2_and_leaves_the_previous_artefact(cli, fake):
-    cli.make()
-    before = state(cli.out / ARTEFACT)
-    fake.content = bytes(200_000)
-    with file_size_limit(50_000):
-        assert cli.make("--force") == 2
-    assert "File too large" in cli.error
-    assert (cli.left, state(cli.out / ARTEFACT)) == ([ARTEFACT], before)
-
-
-def test_a_toolkit_that_cannot_write_is_exit_2_and_another_error_is_not_hidden(cli, fake):
-    """coremltools says a full disk with a RuntimeError; any other RuntimeError is a defect and keeps its traceback."""
-
-    def fail(text):
-        raise RuntimeError(text)
-
-    fake.during_convert = lambda folder: fail("[MIL FileWriter]: Unknown error occurred while writing data to the file.")
-    assert cli.make() == 2
-    assert "is the disk full?" in cli.error
-    fake.during_convert = lambda folder: fail("a defect")
-    with pytest.raises(RuntimeError, match="a defect"):
-        cli.make()
-    assert cli.left == []
-
-
-@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS"])
-def test_a_disk_that_fills_up_on_the_last_files(cli, fake, name, monkeypatch):
-    cli.make()
-    before = state(cli.out / ARTEFACT)
-    write = Path.write_text
-
-    def full(self, *arguments, **options):
-        if self.name == name:
-            raise OSError(28, "No space left on device", str(self))
-        return write(self, *arguments, **options)
-
-    monkeypatch.setattr(Path, "write_text", full)
-    assert cli.make("--force") == 2
-    assert "No space left on device" in cli.error
-    assert (cli.left, state(cli.out / ARTEFACT)) == ([ARTEFACT], before)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_exit_2(cli):
-    cli.make()
-    cli.out.chmod(0o555)
-    try:
-        assert cli.make("--force") == 2
-        assert "Permission denied" in cli.error
-    finally:
-        cli.out.chmod(0o755)
-    assert cli.left == [ARTEFACT]
-
-
-def test_a_folder_that_refuses_is_exit_2(cli, monkeypatch):
-    """The same for root, who is never refused: the operating system's answer is planted."""
-    cli.make()
-    before = state(cli.out / ARTEFACT)
-
-    def refuse(*arguments, **options):
-        raise PermissionError(13, "Permission denied", str(cli.out))
-
-    monkeypatch.setattr("export.artifact.tempfile.mkdtemp", refuse)
-    assert cli.make("--force") == 2
-    assert f"{cli.out}: Permission denied" in cli.error
-    assert (cli.left, state(cli.out / ARTEFACT)) == ([ARTEFACT], before)
-
-
 def test_list_has_a_row_for_every_cell(cli):
     assert cli("list") == 0
     assert len(cli.stdout.splitlines()) == 1 + len(BACKENDS) * len(SCHEMES)
@@ -431,16 +282,3 @@ def test_calibration_on_a_folder_of_photos(cli, tmp_path, tiny_checkpoint):
     (photos / "000.png").unlink()
     assert cli.make("--scheme", "w8a8", "--calibration", photos) == 2
     assert "128 are needed" in cli.error
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", ["onnx", "coreml", "litert"])
-def test_a_full_disk_with_the_real_toolkits(verb, tiny_checkpoint, tmp_path):
-    """Every file that the process writes is limited to 8 kB, temporary ones too."""
-    limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); "
-    limited += "runpy.run_module('export', run_name='__main__', alter_sys=True)"
-    options = ["--checkpoint", tiny_checkpoint, "--size", SIZE, "--scheme", "fp32", "--out", tmp_path / "out"]
-    command = [sys.executable, "-c", limited, verb, *map(str, options)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] == []

@@ -21,7 +21,7 @@ from models.inpaint import torch_run
 from models.inpainter import Uint8Shell
 from quantize.program import Activation, QuantizedProgram, calibration_path
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not SHIPPED.exists(), reason="no shipped checkpoint")]
+pytestmark = pytest.mark.slow
 
 SIZE = 256
 GAIN_BAR_DB = 1.0
