@@ -227,7 +227,7 @@ def test_same_bytes_from_another_process_in_another_folder(packages: dict[str, P
     for name in ("export", "models", "quantize"):
         shutil.copytree(root / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__", "checkpoints"))
     (tmp_path / "checkout" / "parity_tests").mkdir()
-    for name in ("__init__.py", "test_coreml_package.py"):
+    for name in ("__init__.py", "coreml_cells.py", "test_coreml_package.py"):
         shutil.copy(root / "parity_tests" / name, tmp_path / "checkout" / "parity_tests")
     script = """
         import pathlib, sys
