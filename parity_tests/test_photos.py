@@ -4,9 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from models.data.photos import MINIMUM_PHOTOS, PhotoCache, find_photos
+from models.data.photos import MINIMUM_PHOTOS, PhotoCache, cut, find_photos
 from parity_tests.test_images import png16
 
 
@@ -43,20 +45,52 @@ def test_under_the_minimum_is_refused(tmp_path):
         PhotoCache.read(tmp_path, 32)
 
 
-def test_crops_are_slices_of_the_photo_or_of_its_half(tmp_path):
-    _write_photos(tmp_path, MINIMUM_PHOTOS, size=(64, 66))
-    cache = PhotoCache.read(tmp_path, 32)
-    rng = np.random.default_rng(3)
-    for _ in range(4):
-        cut = cache.crop(32, rng)
-        assert cut.shape == (32, 32, 3)
-        found = any(
-            (window == candidate).all()
-            for photo in (*cache.full, *cache.half)
-            for candidate in (cut, cut[:, ::-1])
-            for window in np.lib.stride_tricks.sliding_window_view(photo, (32, 32, 3)).reshape(-1, 32, 32, 3)
-        )
-        assert found
+def _half(photo):
+    """Means of 2x2 pixels, halves rounded up; of a last odd row or column, means of what is there."""
+    height, width = photo.shape[:2]
+    out = np.empty(((height + 1) // 2, (width + 1) // 2, 3), np.uint8)
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            block = photo[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].reshape(-1, 3).astype(int)
+            out[row, column] = (2 * block.sum(axis=0) + len(block)) // (2 * len(block))
+    return out
+
+
+def _windows(photo, size):
+    return np.lib.stride_tricks.sliding_window_view(photo, (size, size, 3)).reshape(-1, size, size, 3)
+
+
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(16, 37), width=st.integers(16, 37))
+def test_crops_are_windows_of_the_photo_or_of_its_half(seed, height, width):
+    rng = np.random.default_rng(seed)
+    photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    crop = cut(photo, 16, rng)
+    assert crop.shape == (16, 16, 3)
+    candidates = [_windows(photo, 16)]
+    if (min(height, width) + 1) // 2 >= 16:
+        candidates.append(_windows(_half(photo), 16))
+    assert any((window == side).all() for windows in candidates for window in windows for side in (crop, crop[:, ::-1]))
+
+
+def test_two_in_three_crops_are_of_half_size_where_it_is_large_enough():
+    """A photo of one-pixel stripes is grey at half size, so that a crop says where it came from."""
+    photo = np.zeros((64, 64, 3), np.uint8)
+    photo[:, ::2] = 255
+    rng = np.random.default_rng(0)
+    grey = [bool((cut(photo, 32, rng) == 128).all()) for _ in range(900)]
+    assert np.mean(grey) == pytest.approx(2 / 3, abs=4 * (2 / 9 / 900) ** 0.5)  # four standard deviations
+    assert not any((cut(photo, 33, rng) == 128).any() for _ in range(50))
+
+
+def test_every_window_is_drawn_and_mirrored_half_of_the_time():
+    photo = np.arange(18 * 17 * 3, dtype=np.uint16).reshape(18, 17, 3).astype(np.uint8)
+    rng = np.random.default_rng(1)
+    drawn = {}
+    for _ in range(600):
+        crop = cut(photo, 16, rng).tobytes()
+        drawn[crop] = drawn.get(crop, 0) + 1
+    assert len(drawn) == 3 * 2 * 2
+    assert min(drawn.values()) > 20, "50 are expected of each"
 
 
 def test_photos_are_read_as_a_viewer_shows_them(tmp_path):
