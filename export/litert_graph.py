@@ -84,6 +84,8 @@ def integer_coverage(path: Path) -> IntegerCoverage:
             requantises += 1
         elif operator in entries or operator in exits:
             continue
+        elif name == "CONCATENATION" and _is_integer(model, operator):
+            continue  # the grain beside the subbands, put together after quantising: integers of one scale, nothing to compute
         elif name in _INTEGER_KINDS and _is_integer(model, operator):
             integer[_INTEGER_KINDS[name]] += 1
         else:

@@ -60,6 +60,8 @@ def zero_inputs(size: int) -> dict[str, Tensor]:
 def with_channels_last_concatenation(core: nn.Module, size: int) -> GraphModule:
     """Export a core and let it concatenate along the last axis, between permutations that the converter cancels.
 
+    It concatenates picture and hole and, where its spec has grain, subbands and grain.
+
     Args:
         core: a folded generator or its quantised program; left as it is.
         size: height and width in pixels.
@@ -68,20 +70,21 @@ def with_channels_last_concatenation(core: nn.Module, size: int) -> GraphModule:
         The exported graph, equal in value to the core.
 
     Raises:
-        ValueError: the core does not concatenate its inputs exactly once along the channels.
+        ValueError: the core concatenates nothing, or along another axis.
     """
     exported = torch.export.export(core, tuple(zero_inputs(size).values())).module(check_guards=False)
     graph = exported.graph
     found = graph.find_nodes(op="call_function", target=torch.ops.aten.cat.default)
-    if len(found) != 1 or list(found[0].args[1:]) != [1]:
-        raise ValueError(f"{len(found)} concatenations in the core, one along the channels is expected")
+    axes = [list(node.args[1:]) for node in found]
+    if not found or any(axis != [1] for axis in axes):
+        raise ValueError(f"{len(found)} concatenations in the core, along {axes}; all must be along the channels, axis 1")
     permute = torch.ops.aten.permute.default
-    node = found[0]
-    with graph.inserting_before(node):
-        turned = [graph.call_function(permute, (part, list(_TO_NHWC))) for part in node.args[0]]
-        joined = graph.call_function(torch.ops.aten.cat.default, (turned, 3))
-        restored = graph.call_function(permute, (joined, list(_TO_NCHW)))
-    node.replace_all_uses_with(restored)
-    graph.erase_node(node)
+    for node in found:
+        with graph.inserting_before(node):
+            turned = [graph.call_function(permute, (part, list(_TO_NHWC))) for part in node.args[0]]
+            joined = graph.call_function(torch.ops.aten.cat.default, (turned, 3))
+            restored = graph.call_function(permute, (joined, list(_TO_NCHW)))
+        node.replace_all_uses_with(restored)
+        graph.erase_node(node)
     exported.recompile()
     return exported

@@ -29,7 +29,8 @@ class _Step:
 
     compute: Callable[..., Tensor]
     constants: dict[str, Any]
-    variables: dict[str, str | list[str]]
+    variables: dict[str, str | list[str | Tensor]]
+    """Names of computed values; in a list, constants stand among them."""
     output: str
     half: bool
     last_uses: tuple[str, ...]
@@ -78,7 +79,7 @@ class Evaluator:
         values = self._constant_outputs | {name: _rounded(value, name in self._half_inputs) for name, value in inputs.items()}
         for step in self._steps:
             arguments = {
-                name: values[source] if isinstance(source, str) else [values[one] for one in source]
+                name: values[source] if isinstance(source, str) else [values[x] if isinstance(x, str) else x for x in source]
                 for name, source in step.variables.items()
             }
             values[step.output] = _rounded(step.compute(**step.constants, **arguments), step.half)
@@ -87,15 +88,15 @@ class Evaluator:
         return {name: values[name] for name in self.outputs}
 
 
-def _split(op: Any, constants: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, str | list[str]]]:  # noqa: ANN401
+def _split(op: Any, constants: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, str | list[str | Tensor]]]:  # noqa: ANN401
     """Arguments that are known now, and names of those that are computed."""
     fixed: dict[str, Any] = {}
-    variable: dict[str, str | list[str]] = {}
+    variable: dict[str, str | list[str | Tensor]] = {}
     for name, source in op.inputs.items():
         if isinstance(source, list | tuple):
-            if any(_constant(var, constants) is not None for var in source):
-                raise Unsupported(f"MIL {op.op_type} with a constant in its list; the evaluator knows lists of computed tensors")
-            variable[name] = [var.name for var in source]
+            # A list mixes what is computed with constants (the grain beside the subbands).
+            parts = [(var.name, _constant(var, constants)) for var in source]
+            variable[name] = [computed if known is None else _tensor(op, known) for computed, known in parts]
         elif source is not None:
             value = _constant(source, constants)
             if value is None:
@@ -103,6 +104,12 @@ def _split(op: Any, constants: dict[str, Tensor]) -> tuple[dict[str, Any], dict[
             else:
                 fixed[name] = value
     return fixed, variable
+
+
+def _tensor(op: Any, value: Tensor | str) -> Tensor:  # noqa: ANN401
+    if isinstance(value, str):
+        raise Unsupported(f"MIL {op.op_type} with a string in its list; the evaluator knows lists of tensors")
+    return value
 
 
 def _constant(var: Any, constants: dict[str, Tensor]) -> Tensor | str | None:  # noqa: ANN401
@@ -132,7 +139,8 @@ def _with_last_uses(steps: list[_Step], keep: set[str]) -> list[_Step]:
     """Note after which step each value may be forgotten."""
     done, result = set(keep), []
     for step in reversed(steps):
-        used = {name for source in step.variables.values() for name in ([source] if isinstance(source, str) else source)}
+        sources = (one for source in step.variables.values() for one in ([source] if isinstance(source, str) else source))
+        used = {one for one in sources if isinstance(one, str)}
         result.append(_Step(step.compute, step.constants, step.variables, step.output, step.half, tuple(sorted(used - done))))
         done |= used
     return result[::-1]

@@ -8,12 +8,14 @@ with the convolution before it in every int8 runtime.
 """
 
 import copy
+import functools
+import hashlib
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from models.spec import ModelSpec
+from models.spec import LARGEST_SIZE, ModelSpec
 from models.wavelet import PacketAnalysis, PacketSynthesis
 
 
@@ -92,6 +94,49 @@ class Up(nn.Module):
         return F.interpolate(self.conv(x), scale_factor=2.0, mode="nearest") + skip
 
 
+class Grain(nn.Module):
+    """Appends channels of fixed noise to the subbands at the input.
+
+    In a cleared hole every cell looks like its neighbours, so what convolutions and nearest upsampling make there repeats with
+    their strides, as a lattice. Noise breaks that symmetry (Karras et al., *StyleGAN*, 2019, section 3.2: in every layer).
+    Here it is the same in every run, so that a photo has one fill; where a texture needs none, the network can ignore it.
+
+    Args:
+        channels: how many to append.
+        rows: height of the noise; inputs may be lower.
+        columns: width of the noise; inputs may be narrower.
+    """
+
+    noise: Tensor
+
+    def __init__(self, channels: int, rows: int, columns: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.register_buffer("noise", _noise(channels)[:, :, :rows, :columns].contiguous(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) -> (N, C + channels, h, w)."""
+        noise = self.noise
+        if noise.shape[2:] != x.shape[2:]:  # never once it is deployed: converters refuse slices
+            noise = noise[:, :, : x.shape[2], : x.shape[3]]
+        if x.shape[0] > 1:
+            noise = noise.expand(x.shape[0], -1, -1, -1)
+        return torch.cat([x, noise], dim=1)
+
+    def deployed(self, rows: int, columns: int) -> "Grain":
+        """The same for inputs of one size."""
+        return Grain(self.channels, rows, columns)
+
+
+@functools.cache
+def _noise(channels: int) -> Tensor:
+    """(1, channels, side, side) float32, uniform in [-1, 1], from hashes: equal with every version of every library."""
+    side = LARGEST_SIZE // 2  # one Haar level at least
+    rows = (hashlib.shake_128(f"grain {c} {r}".encode()).digest(side) for c in range(channels) for r in range(side))
+    digits = torch.frombuffer(bytearray(b"".join(rows)), dtype=torch.uint8).float()
+    return ((digits - 127.5) / 127.5).view(1, channels, side, side)
+
+
 class Generator(nn.Module):
     """Core of the inpainter: picture with the hole cleared, and the hole, in; fill out.
 
@@ -104,7 +149,9 @@ class Generator(nn.Module):
         self.spec = spec
         bands = len(spec.band_gains)
         self.analysis = PacketAnalysis(4, spec.band_gains)
-        self.stem = NormalisedConv2d(4 * bands, spec.widths[0], 3)
+        side = LARGEST_SIZE >> spec.haar_levels
+        self.grain: nn.Module = Grain(spec.grain, side, side) if spec.grain else nn.Identity()
+        self.stem = NormalisedConv2d(4 * bands + spec.grain, spec.widths[0], 3)
         self.down = nn.ModuleList(_level(spec, i) for i in range(len(spec.widths)))
         pairs = list(zip(spec.widths, spec.widths[1:], strict=False))
         self.shrink = nn.ModuleList(NormalisedConv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
@@ -123,7 +170,7 @@ class Generator(nn.Module):
         Returns:
             (N, 3, H, W) float, about [-1, 1] and not clamped; meaningful inside the hole.
         """
-        x = self.stem(self.analysis(torch.cat([normalised, hole], dim=1)))
+        x = self.stem(self.grain(self.analysis(torch.cat([normalised, hole], dim=1))))
         skips = []
         for level, blocks in enumerate(self.down):
             x = blocks(x)
@@ -165,6 +212,8 @@ def fold(generator: Generator, height: int, width: int) -> Generator:
         for name, child in list(parent.named_children()):
             if isinstance(child, NormalisedConv2d):
                 setattr(parent, name, child.folded().requires_grad_(False))
+    if isinstance(folded.grain, Grain):
+        folded.grain = folded.grain.deployed(height >> generator.spec.haar_levels, width >> generator.spec.haar_levels)
     if isinstance(folded.synthesis, PacketSynthesis):
         folded.synthesis = folded.synthesis.deployed(height, width)
     return folded.eval()

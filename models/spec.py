@@ -23,6 +23,7 @@ class ModelSpec:
         plain_levels: how many of the finest levels use plain 3x3 convolutions; coarser ones use depthwise 5x5 with 1x1.
         expansion: width of the hidden layer of a depthwise block, as a multiple of the level's width.
         band_gains: factor for each band of the Haar packet at the input, undone at the output (wavelet.PacketAnalysis).
+        grain: channels of fixed noise beside the bands at the input (generator.Grain); 0: none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ModelSpec:
     plain_levels: int = 2
     expansion: int = 2
     band_gains: tuple[float, ...] = TWO_LEVEL_GAINS
+    grain: int = 0
 
     def __post_init__(self) -> None:
         # A header is foreign input: what is built from it must be checked before it is built.
@@ -43,6 +45,8 @@ class ModelSpec:
         _require(_integers((self.expansion,), 1, 16), "expansion (1 to 16)", self.expansion)
         gains = isinstance(self.band_gains, tuple) and all(type(g) is float and 0 < g < math.inf for g in self.band_gains)
         _require(gains and len(self.band_gains) in (4, 16, 64), "band_gains (4, 16 or 64 positive numbers)", self.band_gains)
+
+        _require(_integers((self.grain,), 0, 16), "grain (0 to 16)", self.grain)
 
     @property
     def haar_levels(self) -> int:
@@ -89,7 +93,7 @@ SPECS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         # name          widths by level (64x64 ... 2x2 at 256)        blocks by level
-        ModelSpec("wavefill-s", (32, 64, 96, 128, 128, 128), (2, 2, 2, 2, 2, 1)),
-        ModelSpec("wavefill-m", (56, 112, 160, 224, 224, 224), (2, 2, 3, 3, 3, 3)),
+        ModelSpec("wavefill-s", (32, 64, 96, 128, 128, 128), (2, 2, 2, 2, 2, 1), grain=2),
+        ModelSpec("wavefill-m", (56, 112, 160, 224, 224, 224), (2, 2, 3, 3, 3, 3), grain=2),
     )
 }

@@ -12,8 +12,11 @@ from torch.fx import GraphModule, Node
 
 from models.spec import ModelSpec
 
-STEM_INPUT, HEAD = "analysis", "head"
-"""Module whose output enters the region, and module whose output leaves it."""
+STEM, HEAD = "stem", "head"
+"""Modules that the region begins and ends with."""
+
+STEM_INPUT = "analysis"
+"""Name of the tensor that enters the region."""
 
 CONV, RELU, ADD, RESIZE = "aten.conv2d.default", "aten.relu.default", "aten.add.Tensor", "aten.upsample_nearest2d.vec"
 
@@ -70,12 +73,14 @@ def region(model: GraphModule) -> Iterator[RegionNode]:
         ValueError: an operator without an integer form, or the graph has no such region.
     """
     nodes = [node for node in model.graph.nodes if node.op == "call_function"]
-    starts = [node for node in nodes if module_path(node) == STEM_INPUT and str(node.target) == CONV]
+    starts = [node for node in nodes if module_path(node) == STEM and str(node.target) == CONV]
     ends = [node for node in nodes if module_path(node) == HEAD and str(node.target) == CONV]
     if len(starts) != 1 or len(ends) != 1:
-        raise ValueError(f"not a generator's graph: {len(starts)} analysis and {len(ends)} head convolutions, not one of each")
-    yield RegionNode(starts[0], "input", STEM_INPUT)
-    for node in nodes[nodes.index(starts[0]) + 1 : nodes.index(ends[0]) + 1]:
+        raise ValueError(f"not a generator's graph: {len(starts)} stem and {len(ends)} head convolutions, not one of each")
+    entry = starts[0].args[0]  # of the Haar analysis, or the grain behind it
+    assert isinstance(entry, Node)
+    yield RegionNode(entry, "input", STEM_INPUT)
+    for node in nodes[nodes.index(starts[0]) : nodes.index(ends[0]) + 1]:
         if str(node.target) not in INTEGER_OPERATORS:
             raise ValueError(
                 f"{module_path(node)}: {node.target} has no integer form here; "
