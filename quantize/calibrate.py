@@ -23,6 +23,7 @@ from quantize.lowering import prepared
 from quantize.observers import RANGES, ActivationHistogram
 from quantize.program import Activation, QuantizedProgram, Weight, integers_sha256
 from quantize.quantizer import CoreQuantizer
+from quantize.ties import without_ties
 
 SIZE = 256
 """Pictures are calibrated at this size; the table serves every size, because activations keep their range."""
@@ -129,6 +130,7 @@ def tabulate(
     if rule not in RANGES:
         raise ValueError(f"range rule {rule!r}: one of {', '.join(RANGES)} is needed")
     activations = {name: Activation(*histogram.parameters_by(RANGES[rule])) for name, histogram in watched.items()}
+    activations = without_ties(activations, generator)
     return QuantizedProgram(generator.spec.name, checkpoint_sha256, activations, dict(_weights(generator)), provenance or {})
 
 

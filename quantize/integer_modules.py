@@ -25,7 +25,7 @@ class IntegerConv2d(nn.Module):
         weight: (outputs, inputs / groups, kh, kw), int8 for a folded program and float32 for an unfolded one.
         scale: (outputs,) float32.
         zero_point: (outputs,) zeros.
-        bias: (outputs,) float32.
+        bias: (outputs,) float32, whole steps of the accumulator (:func:`on_integers`).
         geometry: stride, padding, dilation and groups as ``aten.conv2d`` takes them.
         relu: whether a ReLU is fused.
     """
@@ -118,7 +118,30 @@ def _convolution(converted: GraphModule, node: Node, *, relu: bool) -> IntegerCo
     if weight.op == "call_function":  # quantise, then dequantise: the unfolded form
         weight = weight.args[0]
     integers, scales, zeros, offset = (_value(converted, argument) for argument in (weight, scale, zero_point, bias))
-    return IntegerConv2d(integers, scales, zeros, offset, tuple(geometry), relu=relu)
+    entry = node.args[0]
+    assert isinstance(entry, Node)
+    step = _scale(converted, entry.args[1]) * scales.double()
+    return IntegerConv2d(integers, scales, zeros, on_integers(offset, step), tuple(geometry), relu=relu)
+
+
+def on_integers(bias: Tensor, step: Tensor) -> Tensor:
+    """A bias rounded to the step of its convolution's accumulator, scale of the input x scale of the weight.
+
+    Integer kernels add the bias to an int32 accumulator, so they can hold no other value (Jacob et al., 2018, eq. 11). A bias
+    left in float would move some of every thousand results of a layer to the next integer; a sharp network amplifies that.
+
+    Args:
+        bias: (outputs,) float32.
+        step: (outputs,) float64, positive.
+
+    Returns:
+        (outputs,) float32, whole multiples of ``step`` up to the last bit.
+    """
+    return (torch.round(bias.double() / step) * step).float()
+
+
+def _scale(module: nn.Module, argument: object) -> float:
+    return float(_value(module, argument)) if isinstance(argument, Node) else float(argument)  # type: ignore[arg-type]
 
 
 def _value(module: nn.Module, node: object) -> Tensor:
