@@ -5,31 +5,43 @@ import json
 import math
 from dataclasses import dataclass, field
 
+from models.discriminators import DISCRIMINATORS
 from models.losses import LOSSES
+from models.losses.adversarial import ADVERSARIAL
 from models.spec import SPECS
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that determines the weights, together with the photos.
+    """Everything that determines the weights, together with the photos and, where given, the weights to start from.
 
     Every schedule is a function of the step alone, so a run that is stopped and resumed takes the same path.
 
     Attributes:
+        preset: row of ``PRESETS`` that it began as.
         spec: name of a row of ``SPECS``.
-        stages: (first step, picture size, batch) in ascending order of first step.
-        steps: total optimiser steps; the learning rate falls to zero over the last ``decay_steps`` of them.
+        stages: (first step, picture size, batch) in ascending order of first step; the batch is that of all processes together.
+        steps: total optimiser steps; the learning rates fall to zero over the last ``decay_steps`` of them.
         decay_steps: length of the linear decay.
         warmup_steps: length of the linear warm-up.
         learning_rate: peak learning rate of Adam; normalised weights have entries of about 1, so this is a relative step.
         betas: Adam's betas.
-        clip_norm: the gradient's norm is clipped to this.
+        clip_norm: the norm of each network's gradient is clipped to this.
         ema_decay: decay of the moving average of the weights, which is what a checkpoint holds; ramped up from the start.
         losses: weight of each row of ``LOSSES``.
+        discriminators: weight of each row of ``DISCRIMINATORS`` in the generator's loss; none: reconstruction only.
+        adversarial: row of ``ADVERSARIAL`` that they play.
+        discriminator_rate: their peak learning rate.
+        r1_gamma: weight of the gradient penalty on photographs is half of this (Mescheder et al., 2018, eq. 9).
+        r1_interval: the penalty is taken in every so many steps and weighs as many times as much (Karras et al., 2020, "lazy").
+        feature_matching: weight of the distance of the discriminators' features.
+        perceptual: weight of the distance of a given network's features; needs its file.
+        perceptual_interval: that distance is taken in every so many steps and weighs as many times as much, like the penalty.
         precision: ``fp32``, or ``bf16`` for autocast, or ``auto``: bf16 where the processor multiplies it natively.
         seed: of initial weights, crops and masks.
     """
 
+    preset: str = "l1"
     spec: str = "wavefill-s"
     stages: tuple[tuple[int, int, int], ...] = ((0, 128, 16), (7000, 256, 8))
     steps: int = 14600
@@ -40,6 +52,14 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     losses: dict[str, float] = field(default_factory=lambda: {"hole_l1": 1.0, "band_l1": 0.5, "hole_l2": 1.0})
+    discriminators: dict[str, float] = field(default_factory=dict)
+    adversarial: str = "non_saturating"
+    discriminator_rate: float = 2e-3
+    r1_gamma: float = 0.002
+    r1_interval: int = 16
+    feature_matching: float = 0.0
+    perceptual: float = 0.0
+    perceptual_interval: int = 1
     precision: str = "auto"
     seed: int = 0
 
@@ -55,29 +75,49 @@ class TrainConfig:
         for _, size, batch in self.stages:
             _require(size > 0 and size % multiple == 0, f"stage size {size} is no multiple of {multiple}")
             _require(1 <= batch <= 4096, f"stage batch is {batch}; allowed: 1 to 4096")
-        known = bool(self.losses) and self.losses.keys() <= LOSSES.keys()
-        _require(known, f"losses are {', '.join(self.losses) or 'none'}; allowed: {', '.join(LOSSES)}")
-        weights = all(type(w) in (int, float) and 0 <= w < math.inf for w in self.losses.values())
-        _require(weights, f"losses have weights {list(self.losses.values())}; numbers from 0 on are needed")
-        _require(0 < self.learning_rate < 1 and 0 <= self.ema_decay < 1, "learning_rate and ema_decay must lie between 0 and 1")
+        _require_rows("losses", self.losses, list(LOSSES))
+        _require(bool(self.losses), f"losses are none; allowed: {', '.join(LOSSES)}")
+        aims = [*self.losses.values(), *self.discriminators.values(), self.perceptual]
+        _require(any(aims), "every loss of the generator has weight 0; give one of them a weight")
+        _require_rows("discriminators", self.discriminators, list(DISCRIMINATORS))
+        _require(self.adversarial in ADVERSARIAL, f"adversarial is {self.adversarial!r}; allowed: {', '.join(ADVERSARIAL)}")
+        rates = 0 < self.learning_rate < 1 and 0 < self.discriminator_rate < 1 and 0 <= self.ema_decay < 1
+        _require(rates, "learning_rate, discriminator_rate and ema_decay must lie between 0 and 1")
         betas = len(self.betas) == 2 and all(type(b) is float and 0 <= b < 1 for b in self.betas)
         _require(betas, f"betas are {self.betas}; two numbers between 0 and 1 are needed")
         _require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
+        for name in ("r1_gamma", "feature_matching", "perceptual"):
+            _require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
+        for name in ("r1_interval", "perceptual_interval"):
+            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
+        matched = self.feature_matching == 0 or bool(self.discriminators)
+        _require(matched, "feature_matching needs a discriminator, whose features it compares")
         _require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
+        # Sums are taken, and networks are drawn, in the order of these; a configuration read back from JSON must have the same.
+        object.__setattr__(self, "losses", dict(sorted(self.losses.items())))
+        object.__setattr__(self, "discriminators", dict(sorted(self.discriminators.items())))
 
     def stage(self, step: int) -> tuple[int, int]:
-        """(picture size, batch) at a step."""
+        """(picture size, batch of all processes together) at a step."""
         return next((size, batch) for first, size, batch in reversed(self.stages) if step >= first)
 
-    def rate(self, step: int) -> float:
-        """Learning rate at a step: linear warm-up, plateau, linear decay to zero."""
+    def rate(self, step: int, peak: float | None = None) -> float:
+        """Learning rate at a step: linear warm-up, plateau, linear decay to zero; of the generator, or for another peak."""
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
         cool = min(1.0, (self.steps - step) / max(1, self.decay_steps))
-        return self.learning_rate * warm * cool
+        return (self.learning_rate if peak is None else peak) * warm * cool
 
     def ema(self, step: int) -> float:
         """Decay of the moving average at a step; short at first so that the initial weights are forgotten."""
         return min(self.ema_decay, (step + 1) / (step + 10))
+
+    def penalised(self, step: int) -> bool:
+        """Whether the discriminators' gradient penalty is taken at a step."""
+        return self.r1_gamma > 0 and step % self.r1_interval == 0
+
+    def perceived(self, step: int) -> bool:
+        """Whether the perceptual distance is taken at a step."""
+        return self.perceptual > 0 and step % self.perceptual_interval == 0
 
     def to_json(self) -> str:
         """Indented JSON with sorted keys."""
@@ -104,7 +144,7 @@ class TrainConfig:
         Raises:
             ValueError: no ``=``, an unknown key, or a value of the wrong type.
         """
-        names = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        names = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "preset"}
         changes: dict[str, object] = {}
         for setting in settings:
             key, separator, text = setting.partition("=")
@@ -128,9 +168,35 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(f"training configuration: {message}")
 
 
+def _require_rows(what: str, weights: dict[str, float], allowed: list[str]) -> None:
+    _require(weights.keys() <= set(allowed), f"{what} are {', '.join(weights)}; allowed: {', '.join(allowed)}")
+    numbers = all(type(w) in (int, float) and 0 <= w < math.inf for w in weights.values())
+    _require(numbers, f"{what} have weights {list(weights.values())}; numbers from 0 on are needed")
+
+
+_ADVERSARIAL = TrainConfig(
+    preset="adversarial",
+    stages=((0, 128, 16), (6000, 256, 8)),
+    steps=9000,
+    decay_steps=2500,
+    warmup_steps=200,
+    learning_rate=1e-3,
+    betas=(0.0, 0.99),
+    ema_decay=0.995,
+    losses={"hole_l1": 2.0, "hole_l2": 1.0},
+    discriminators={"image": 0.2, "wavelet": 0.6},
+    discriminator_rate=2e-3,
+    r1_gamma=3e-4,
+    feature_matching=0.5,
+)
+
 PRESETS: dict[str, TrainConfig] = {
     # A few CPU hours: context is learned at 128, detail and scale at 256.
     "l1": TrainConfig(),
+    # From the weights that `l1` ends with (--init): what to fill in is known, how it looks is learned here.
+    "adversarial": _ADVERSARIAL,
+    # The full recipe; needs a feature network's file (--perceptual).
+    "perceptual": dataclasses.replace(_ADVERSARIAL, preset="perceptual", perceptual=1.0, perceptual_interval=2),
     # Seconds: for tests, and to see that a machine is set up.
-    "smoke": TrainConfig(stages=((0, 128, 2),), steps=8, decay_steps=4, warmup_steps=2),
+    "smoke": TrainConfig(preset="smoke", stages=((0, 128, 2),), steps=8, decay_steps=4, warmup_steps=2),
 }

@@ -1,20 +1,24 @@
 """Everything a run needs to go on after a stop: weights, moving average, Adam's moments and the step, in one safetensors file."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.checkpoint import check_tensors, read_safetensors, write_atomically
+from models.discriminators import DISCRIMINATORS
 from models.generator import Generator
 from models.spec import SPECS
 from models.train_config import TrainConfig
 
-FORMAT = "wavefill-training-1"
+FORMAT = "wavefill-training-2"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass
@@ -24,25 +28,56 @@ class TrainState:
     Attributes:
         generator: the network being trained.
         average: moving average of its weights, what is evaluated and shipped.
-        optimizer: Adam over the generator's parameters.
+        discriminators: its opponents by their names in ``DISCRIMINATORS``; empty without an adversarial loss.
+        optimizers: Adam for each network, keyed as :meth:`networks`.
         step: optimiser steps taken so far.
+        facts: what else must be the same when the run goes on (hash of the photos, weights it began from); text.
     """
 
     generator: Generator
     average: Generator
-    optimizer: torch.optim.Adam
+    discriminators: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Adam]
     step: int
+    facts: dict[str, str]
 
     @staticmethod
-    def fresh(config: TrainConfig, device: torch.device) -> "TrainState":
+    def fresh(config: TrainConfig, device: torch.device, facts: Mapping[str, str] | None = None) -> "TrainState":
         """State at step 0; initial weights are a function of the seed."""
         torch.manual_seed(config.seed)
-        # channels_last: what the CPU's convolution kernels want; contiguous tensors would be reordered in every layer.
-        generator = Generator(SPECS[config.spec]).to(device)
-        generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+        generator = _channels_last(Generator(SPECS[config.spec]), device)
         average = copy.deepcopy(generator).requires_grad_(False)
-        optimizer = torch.optim.Adam(generator.parameters(), lr=config.learning_rate, betas=config.betas, foreach=True)
-        return TrainState(generator, average, optimizer, 0)
+        discriminators = {name: _channels_last(DISCRIMINATORS[name](), device) for name in config.discriminators}
+        state = TrainState(generator, average, discriminators, {}, 0, dict(facts or {}))
+        for name, network in state.networks().items():
+            state.optimizers[name] = torch.optim.Adam(network.parameters(), betas=config.betas, foreach=True)
+        return state
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Everything that is optimised: the generator under the empty name, and each discriminator under its own."""
+        return {"": self.generator, **self.discriminators}
+
+    def start_from(self, generator: Generator) -> None:
+        """Take over the weights of another generator of the same spec, also as the average."""
+        with torch.no_grad():
+            for network in (self.generator, self.average):
+                for own, other in zip(network.parameters(), generator.parameters(), strict=True):
+                    own.copy_(other)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of every network."""
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+
+    def apply(self, config: TrainConfig) -> None:
+        """Let every optimiser take its step at the rates of the schedule, then move the average."""
+        for name, optimizer in self.optimizers.items():
+            rate = config.rate(self.step, config.discriminator_rate if name else config.learning_rate)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+        self.update_average(config.ema(self.step))
+        self.step += 1
 
     def update_average(self, decay: float) -> None:
         """average <- decay average + (1 - decay) weights."""
@@ -51,25 +86,20 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors under stable names; Adam's moments are zeros before the first step."""
-        found: dict[str, Tensor] = {}
-        for (name, parameter), mean in zip(self.generator.named_parameters(), self.average.parameters(), strict=True):
-            moments = self.optimizer.state.get(parameter, {})
-            found[f"weight.{name}"] = parameter.detach()
-            found[f"average.{name}"] = mean.detach()
-            for key in ("exp_avg", "exp_avg_sq"):
-                found[f"{key}.{name}"] = moments[key] if key in moments else torch.zeros_like(parameter)
+        found = {f"average.{name}": value.detach() for name, value in self.average.named_parameters()}
+        for prefix, network in self.networks().items():
+            for name, parameter in network.named_parameters():
+                moments = self.optimizers[prefix].state.get(parameter, {})
+                found[_key(prefix, "weight", name)] = parameter.detach()
+                for key in MOMENTS:
+                    found[_key(prefix, key, name)] = moments[key] if key in moments else torch.zeros_like(parameter)
         return found
 
     def save(self, path: Path, config: TrainConfig) -> None:
         """Write atomically; a full disk leaves the previous state as it was."""
         tensors = {name: value.contiguous().cpu() for name, value in self.tensors().items()}
-        header = {"format": FORMAT, "step": str(self.step), "config": config.to_json()}
+        header = {**self.facts, "format": FORMAT, "step": str(self.step), "config": config.to_json()}
         write_atomically(path, save(tensors, metadata=header))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the networks are."""
-        return self.generator.head.weight.device
 
     @staticmethod
     def load(path: Path, device: torch.device, settings: Sequence[str] = ()) -> tuple["TrainState", TrainConfig]:
@@ -84,20 +114,42 @@ class TrainState:
             ValueError: not a training state, damaged, or settings that make it another network.
         """
         tensors, header = read_safetensors(path)
-        if header.get("format") != FORMAT:
-            raise ValueError(f"{path}: not a training state of this program")
-        config = TrainConfig.from_json(header["config"]).with_settings(list(settings))
-        state = TrainState.fresh(config, device)
+        _, config = _parse(path, header, settings)
+        facts = {key: value for key, value in header.items() if key not in ("format", "step", "config")}
+        state = TrainState.fresh(config, device, facts)
         check_tensors(path, tensors, state.tensors())
         state.step = int(header["step"])
         with torch.no_grad():
-            for (name, parameter), mean in zip(state.generator.named_parameters(), state.average.parameters(), strict=True):
-                parameter.copy_(tensors[f"weight.{name}"])
-                mean.copy_(tensors[f"average.{name}"])
-                if state.step:
-                    state.optimizer.state[parameter] = {
-                        "step": torch.tensor(float(state.step)),
-                        "exp_avg": torch.empty_like(parameter).copy_(tensors[f"exp_avg.{name}"]),
-                        "exp_avg_sq": torch.empty_like(parameter).copy_(tensors[f"exp_avg_sq.{name}"]),
-                    }
+            for name, value in state.average.named_parameters():
+                value.copy_(tensors[f"average.{name}"])
+            for prefix, network in state.networks().items():
+                for name, parameter in network.named_parameters():
+                    parameter.copy_(tensors[_key(prefix, "weight", name)])
+                    if state.step:
+                        moments = {key: torch.empty_like(parameter).copy_(tensors[_key(prefix, key, name)]) for key in MOMENTS}
+                        state.optimizers[prefix].state[parameter] = {"step": torch.tensor(float(state.step)), **moments}
         return state, config
+
+
+def read_header(path: Path, settings: Sequence[str] = ()) -> tuple[int, TrainConfig]:
+    """Step and configuration of a saved state, without its tensors.
+
+    Raises:
+        ValueError: as :meth:`TrainState.load`.
+    """
+    return _parse(path, read_safetensors(path)[1], settings)
+
+
+def _parse(path: Path, header: Mapping[str, str], settings: Sequence[str]) -> tuple[int, TrainConfig]:
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a training state of this version of the program")
+    return int(header["step"]), TrainConfig.from_json(header["config"]).with_settings(list(settings))
+
+
+def _channels_last(network: Network, device: torch.device) -> Network:
+    """What the CPU's convolution kernels want; contiguous tensors would be reordered in every layer."""
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+
+
+def _key(network: str, kind: str, name: str) -> str:
+    return f"{network}.{kind}.{name}" if network else f"{kind}.{name}"

@@ -4,16 +4,35 @@ import numpy as np
 import pytest
 import pywt
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.losses import LOSSES
 from models.losses.hole_l1 import SMALLEST_SHARE
 
+DISTANCES = [name for name in LOSSES if name != "hole_tv"]
+"""Losses that are zero for a perfect fill; the total variation of a photo is not."""
 
-def _sample(seed=0, size=16):
+
+def _sample(seed=0, size=16, count=3):
     rng = np.random.default_rng(seed)
-    fill, target = rng.uniform(-1, 1, (2, 3, 3, size, size)).astype(np.float32)
-    hole = (rng.random((3, 1, size, size)) < np.array([0.1, 0.4, 0.9]).reshape(3, 1, 1, 1)).astype(np.float32)
+    fill, target = rng.uniform(-1, 1, (2, count, 3, size, size)).astype(np.float32)
+    shares = np.resize([0.1, 0.4, 0.9], count).reshape(count, 1, 1, 1)
+    hole = (rng.random((count, 1, size, size)) < shares).astype(np.float32)
     return fill, target, hole
+
+
+def _total_variation(fill, target, hole):
+    """Pair by pair, as the definition reads."""
+    picture = np.where(hole > 0, fill, target).astype(np.float64)
+    height, width = hole.shape[1:]
+    total = 0.0
+    for y in range(height):
+        for x in range(width):
+            for below, right in ((y + 1, x), (y, x + 1)):
+                if below < height and right < width and (hole[0, y, x] or hole[0, below, right]):
+                    total += np.abs(picture[:, y, x] - picture[:, below, right]).sum()
+    return total
 
 
 def _expected(name, fill, target, hole):
@@ -25,9 +44,13 @@ def _expected(name, fill, target, hole):
             total = np.abs(difference).sum()
         elif name == "hole_l2":
             total = (difference**2).sum()
-        else:
+        elif name == "band_l1":
             low, details = pywt.dwt2(difference, "haar", axes=(1, 2))
             total = sum(np.abs(band).sum() for band in (low, *details))
+        elif name == "hole_tv":
+            total = _total_variation(f, t, h)
+        else:
+            pytest.fail(f"write out the formula of {name} here")
         values.append(total / (3 * area))
     return np.mean(values)
 
@@ -42,23 +65,58 @@ def test_loss_equals_its_formula(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_kept_pixels_do_not_enter(name):
+def test_a_speck_does_not_outweigh_a_hole(name):
+    """One pixel of 16x16 counts as 2 % of the picture."""
+    fill, target, _ = _sample(4)
+    hole = np.zeros((3, 1, 16, 16), np.float32)
+    hole[:, :, 8, 8] = 1
+    got = LOSSES[name](*map(torch.from_numpy, (fill, target, hole)))
+    assert float(got) == pytest.approx(_expected(name, fill, target, hole), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_kept_pixels_of_the_fill_do_not_enter(name):
     fill, target, hole = map(torch.from_numpy, _sample(1))
     elsewhere = fill + (1 - hole) * torch.randn_like(fill)
-    assert torch.equal(LOSSES[name](fill * hole, target, hole), LOSSES[name](elsewhere * hole, target, hole))
+    inside = fill + hole * 0.1
+    loss = LOSSES[name](fill, target, hole)
+    torch.testing.assert_close(LOSSES[name](elsewhere, target, hole), loss, rtol=1e-6, atol=0)
+    assert not torch.isclose(LOSSES[name](inside, target, hole), loss, rtol=1e-3), "those of the hole must"
     fill.requires_grad_()
     LOSSES[name](fill, target, hole).backward()
     assert not fill.grad[(hole == 0).expand_as(fill)].any()
+    assert fill.grad[(hole == 1).expand_as(fill)].any()
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_batch_is_the_mean_of_its_samples(name):
-    fill, target, hole = map(torch.from_numpy, _sample(2))
-    alone = [LOSSES[name](fill[i : i + 1], target[i : i + 1], hole[i : i + 1]) for i in range(3)]
-    torch.testing.assert_close(torch.stack(alone).mean(), LOSSES[name](fill, target, hole))
+@given(seed=st.integers(0, 2**32 - 1), half=st.integers(1, 3), size=st.sampled_from([8, 12, 32]))
+@settings(max_examples=25)
+def test_a_batch_is_the_mean_of_its_halves(name, seed, half, size):
+    """What makes two processes with half a batch each equal to one with all of it; holes differ in size by a factor of nine."""
+    fill, target, hole = map(torch.from_numpy, _sample(seed, size, 2 * half))
+    halves = [LOSSES[name](fill[part], target[part], hole[part]) for part in (slice(half), slice(half, None))]
+    torch.testing.assert_close(torch.stack(halves).mean(), LOSSES[name](fill, target, hole), rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+def test_a_sum_over_the_batch_would_not_be_such_a_mean():
+    """The property can fail: dividing by the area of all holes together weighs large holes more."""
+    fill, target, hole = map(torch.from_numpy, _sample(2, count=2))
+
+    def pooled(part):
+        return (torch.abs(fill - target) * hole)[part].sum() / (3 * hole[part].sum())
+
+    alone = torch.stack([pooled(slice(1)), pooled(slice(1, None))])
+    assert not torch.isclose(alone.mean(), pooled(slice(None)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", DISTANCES)
 def test_perfect_fill_costs_nothing(name):
     _, target, hole = map(torch.from_numpy, _sample(3))
     assert float(LOSSES[name](target, target, hole)) == 0
+
+
+def test_a_flat_picture_has_no_variation():
+    _, _, hole = map(torch.from_numpy, _sample(3))
+    flat = torch.full((3, 3, 16, 16), 0.25)
+    assert float(LOSSES["hole_tv"](flat, flat, hole)) == 0
+    assert float(LOSSES["hole_tv"](flat + 0.5, flat, hole)) > 0, "the seam counts"

@@ -1,0 +1,52 @@
+"""Batches of training: functions of (photos, seed, step, index), whatever ran before and however many processes there are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from models.data.masks import sample_mask
+from models.data.photo_source import Photos
+from models.train_config import TrainConfig
+from models.train_step import Batch
+
+
+def make_batch(photos: Photos, config: TrainConfig, step: int, indices: Sequence[int] | None = None) -> Batch:
+    """The batch of a step, or some of its samples.
+
+    Args:
+        photos: where crops come from.
+        config: seed and stages.
+        step: of the optimiser.
+        indices: which samples of the batch; default all. Every sample has a generator of its own, so that they can be made apart.
+    """
+    size, count = config.stage(step)
+    rngs = [np.random.default_rng((config.seed, step, index)) for index in (range(count) if indices is None else indices)]
+    crops = photos.crops(size, rngs)
+    holes = [sample_mask(size, rng)[1] for rng in rngs]
+    return Batch(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(holes)).unsqueeze(1))
+
+
+def batches(
+    photos: Photos, config: TrainConfig, first: int, share: Callable[[TrainConfig, int], Sequence[int]]
+) -> Iterator[Batch]:
+    """One process's batches from step ``first`` to the end, prepared one ahead in a thread while the networks run.
+
+    Args:
+        photos: where crops come from.
+        config: seed, stages, last step.
+        first: step to begin with.
+        share: (config, step) -> the samples that are this process's.
+    """
+
+    def make(step: int) -> Batch:
+        return make_batch(photos, config, step, share(config, step))
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(make, first)
+        for step in range(first, config.steps):
+            batch = following.result()
+            if step + 1 < config.steps:
+                following = pool.submit(make, step + 1)
+            yield batch
