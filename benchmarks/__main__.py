@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure artefacts on this host."""
+"""``python -m benchmarks``: measure artefacts and training on this host."""
 
 import sys
 
@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
 
     parser = Parser(
         prog="python -m benchmarks",
-        description="Measure a folder of artefacts on this host's processor.",
+        description="Measure a folder of artefacts, or training, on this host's processor.",
         examples=("python -m benchmarks latency", "python -m benchmarks latency --artifacts artifacts --threads 1 --json"),
     )
     names = parser.add_subparsers(dest="benchmark", required=True)
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
                 name,
                 help=benchmark.SUMMARY,
                 description=benchmark.__doc__,
-                examples=(f"python -m benchmarks {name}", f"python -m benchmarks {name} --threads 1 --rounds 100 --json"),
+                examples=(f"python -m benchmarks {name}", f"python -m benchmarks {name} --threads 1 --rounds 20 --json"),
             )
         )
     parsed = parser.parse_args(arguments)

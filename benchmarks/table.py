@@ -2,8 +2,9 @@
 
 from types import ModuleType
 
-from benchmarks import latency
+from benchmarks import latency, training
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
+    "training": training,
 }

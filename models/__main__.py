@@ -13,6 +13,7 @@ VERBS: dict[str, tuple[str, str]] = {
     # verb      module with add_arguments(parser) and main(args)   help
     "train": ("models.train", "train a generator on a folder of photos"),
     "inpaint": ("models.cli_inpaint", "fill the hole of a photo of any size"),
+    "masks": ("models.cli_masks", "draw masks for an evaluation and fix them in a file"),
     "evaluate": ("models.cli_evaluate", "measure fills against true photos, beside classical baselines"),
     "info": ("models.cli_info", "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),
 }

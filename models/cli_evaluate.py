@@ -12,8 +12,12 @@ from tqdm import tqdm
 from models.baselines import BASELINES
 from models.checkpoint import SHIPPED, sha256, write_atomically
 from models.cli_inpaint import artifact_run, checkpoint_run
+from models.data.mask_file import MaskFile
 from models.data.photos import find_photos
-from models.evaluate import Case, Report, evaluate, read_cases, report, run_fill
+from models.evaluate import Case, evaluate, read_cases, run_fill
+from models.evaluation_networks import network_hashes, read_instruments
+from models.evaluation_report import report
+from models.evaluation_table import table
 from models.images import Pixels, check_output, check_place, write_photo
 from models.inpaint import Run
 from models.sheet import masked, sheet
@@ -23,9 +27,14 @@ EXAMPLES = """examples:
   python -m models evaluate --data photos/val --masks photos/masks
   python -m models evaluate --data photos/val --count 20 --json evaluation.json --sheet evaluation.png
   python -m models evaluate --data photos/val --masks photos/masks --artifact artifacts/wavefill-s-256-onnx-w8a8
+  python -m models evaluate --data photos/val --masks masks.npz --perceptual squeezenet1_1.safetensors \\
+      --features mobilenet=mobilenet_v1_embedding.tflite --classifier mobilenet_v2=mobilenet_v2.tflite
 
-Photos are centre-cropped; photo i gets mask i mod n of the n sorted masks (white: hole). PSNR, SSIM and detail: more is better,
-and a detail ratio of 1 is as sharp as the photo. Differences come with a 95 % bootstrap interval over the pictures.
+Photos are centre-cropped; photo i gets mask i mod n of the n masks (white: hole). PSNR and SSIM: more is better. Detail and
+checkerboard are energies of the fill over the photo's: 1 is like the photo. Lattice 4 and 8: share of the texture that repeats
+with that period, over the photo's share. Distances: less is better. Intervals are 95 % bootstrap intervals over the pictures.
+Networks that measure are files of yours, NET is [NAME=]FILE[:SCALE]: .onnx, .tflite or SqueezeNet's .safetensors; SCALE says how
+a network with float inputs wants its pixels (levels, unit, symmetric, imagenet, caffe).
 """
 
 SHEET_ROWS = 8
@@ -33,21 +42,14 @@ SHEET_ROWS = 8
 RESERVED = {"network", *BASELINES, "photo", "hole"}
 """Names of other rows of the table and other columns of the sheet: an artefact of such a name would take their place."""
 
-COLUMNS = {
-    # key of models.evaluate.summary   title         format
-    "hole_psnr_db": ("hole PSNR dB", "{:.2f}"),
-    "hole_l1_levels": ("hole L1", "{:.2f}"),
-    "psnr_db": ("PSNR dB", "{:.2f}"),
-    "ssim": ("SSIM", "{:.4f}"),
-    "detail_ratio": ("detail", "{:.3f}"),
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog = EXAMPLES
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of photos")
-    parser.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks (default: seeded masks of our own)")
+    parser.add_argument(
+        "--masks", type=Path, metavar="DIR|FILE", help="folder of masks, or a file of `models masks` (default: drawn by --seed)"
+    )
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones, unless --artifact is given)"
     )
@@ -57,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, metavar="N", help="crops of N x N pixels (default: the artefact's size, or 256)")
     parser.add_argument("--count", type=int, metavar="N", help="only the first N photos")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of our own masks (default: %(default)s)")
+    parser.add_argument("--perceptual", type=Path, metavar="FILE", help="network of a perceptual distance, safetensors")
+    parser.add_argument("--features", action="append", default=[], metavar="NET", help="feature network; repeatable")
+    parser.add_argument("--classifier", action="append", default=[], metavar="NET", help="classifier; repeatable")
+    parser.add_argument("--inception", metavar="NET", help="the Inception network that FID, sFID and KID are defined on")
+    parser.add_argument("--inception-classes", metavar="NET", help="the same network's class probabilities, for Inception Score")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, also per picture")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help=f"write {SHEET_ROWS} of the pictures side by side")
 
@@ -81,7 +88,8 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         check_place(args.json)
     photos = find_photos(args.data)[: args.count]
-    masks = find_photos(args.masks) if args.masks else []
+    masks = _masks(args.masks)
+    instruments, inception, unavailable = read_instruments(args)
     networks, size = _networks(args)
     methods = {**{name: run_fill(run) for name, run in networks.items()}, **BASELINES}
     # Evenly spread rows for the sheet.
@@ -96,7 +104,8 @@ def main(args: argparse.Namespace) -> int:
     # tqdm draws on stderr, with a rate and the time left, and only on a terminal.
     bar = tqdm(read_cases(photos, masks, size, args.seed), total=len(photos), desc="evaluate", unit="photo", disable=None)
     with bar:
-        result = report(*evaluate(bar, methods, keep), _setting(args, size))
+        measured = evaluate(bar, methods, keep, instruments)
+    result = report(measured, _setting(args, size), unavailable, inception)
     if args.json:
         write_atomically(args.json, (json.dumps(dataclasses.asdict(result), indent=2, sort_keys=True) + "\n").encode())
     if args.sheet:
@@ -105,23 +114,10 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def table(result: Report) -> str:
-    """A report for people."""
-    width = max(len(name) for name in result.methods)
-    lines = [f"{'':<{width}}  " + "  ".join(f"{title:>12}" for title, _ in COLUMNS.values())]
-    lines += [
-        f"{name:<{width}}  " + "  ".join(f"{form.format(means[key]):>12}" for key, (_, form) in COLUMNS.items())
-        for name, means in result.methods.items()
-    ]
-    lines.append(f"{result.pictures} pictures; differences of hole PSNR with 95 % intervals:")
-    lines += [_gap(name, result.best_baseline, gap) for name, gap in result.over_best_baseline.items()]
-    first = next(iter(result.over_best_baseline))
-    lines += [_gap(name, first, gap) for name, gap in result.over_first_network.items()]
-    return "\n".join(lines)
-
-
-def _gap(name: str, other: str, gap: Mapping[str, float]) -> str:
-    return f"  {name} over {other}: {gap['mean_db']:+.2f} dB  [{gap['low_db']:+.2f}, {gap['high_db']:+.2f}]"
+def _masks(path: Path | None) -> list[Path] | MaskFile:
+    if path is None:
+        return []
+    return MaskFile.read(path) if path.suffix == ".npz" else find_photos(path)
 
 
 def _networks(args: argparse.Namespace) -> tuple[dict[str, Run], int]:
@@ -153,4 +149,5 @@ def _setting(args: argparse.Namespace, size: int) -> dict[str, object]:
         "size": size,
         "checkpoint_sha256": sha256(checkpoint) if checkpoint else None,
         "artifacts": [folder.resolve().name for folder in args.artifact],
+        "networks_sha256": network_hashes(args),
     }

@@ -1,33 +1,31 @@
 """Fills of real photos measured against the photos: networks and baselines on the same crops and holes.
 
-The protocol: centre crops of the sorted photos of a folder; photo i gets mask i mod n of the n sorted masks, or a seeded mask of
-its own; every method fills the same holes; figures are means over pictures of per-picture figures. Nothing in the result
-depends on the clock or on the machine's name: two runs give equal figures.
+The protocol: centre crops of the sorted photos of a folder; photo i gets mask i mod n of the n masks of a file or a folder, or a
+seeded mask of its own; every method fills the same holes. Nothing in the result depends on the clock or on the machine's name:
+two runs give equal figures.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.baselines import BASELINES
 from models.conventions import MASK_THRESHOLD
+from models.data.mask_file import MaskFile
 from models.data.masks import sample_mask
+from models.features.network import FeatureNetwork
 from models.images import Pixels, read_mask, read_photo
 from models.inpaint import Run
-from models.metrics import detail_energy, hole_l1, hole_psnr, picture_psnr, picture_ssim
+from models.metrics.energy import ENERGIES
+from models.metrics.pixels import PIXEL_METRICS
 
 Bools = NDArray[np.bool_]
 Fill = Callable[[Pixels, Bools], Pixels]
-
-CLASSICAL = ("telea", "navier-stokes")
-"""The baselines that a network has to beat; the mean colour is only there for scale."""
-
-RESAMPLES = 10_000
-"""Bootstrap resamples; their error on the interval's ends is about 1 % of its width."""
+Distance = Callable[[Pixels, Pixels], float]
+"""(result, photo), whole pictures -> distance, 0 for equal ones."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +36,63 @@ class Case:
         name: file names of photo and mask.
         photo: (size, size, 3) uint8.
         hole: (size, size) bool, neither empty nor full.
+        family: row of ``MASKS`` that the hole was drawn from; None for a mask of the user's.
     """
 
     name: str
     photo: Pixels
     hole: Bools
+    family: str | None = None
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Measurements of one fill, see ``models.metrics``."""
+    """Measurements of one fill.
 
-    hole_psnr: float
-    hole_l1: float
-    psnr: float
-    ssim: float
-    detail: float
-    detail_photo: float
+    Attributes:
+        pixels: by ``PIXEL_METRICS`` and the names of the perceptual distances.
+        fill: by ``ENERGIES``, of the fill.
+        photo: the same of the photo.
+    """
+
+    pixels: dict[str, float]
+    fill: dict[str, float]
+    photo: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """Measures that need a network's file.
+
+    Attributes:
+        distances: perceptual distances by name.
+        features: networks whose features are compared as distributions.
+        classifiers: networks whose class probabilities are.
+    """
+
+    distances: Mapping[str, Distance] = field(default_factory=dict)
+    features: Sequence[FeatureNetwork] = ()
+    classifiers: Sequence[FeatureNetwork] = ()
+
+
+@dataclass
+class Measured:
+    """An evaluation before it is summed up; every list is in the order of the cases.
+
+    Attributes:
+        names: of the cases.
+        families: of their holes.
+        shares: of the picture that the hole covers.
+        figures: of each method.
+        vectors: (kind of vector, method or ``photo``) -> one vector a picture; kinds are ``features``, ``spatial`` and
+            ``classes``, with the network's name.
+    """
+
+    names: list[str]
+    families: list[str | None]
+    shares: list[float]
+    figures: dict[str, list[Figures]]
+    vectors: dict[tuple[str, str, str], list[NDArray[np.float64]]]
 
 
 def run_fill(run: Run) -> Fill:
@@ -66,27 +104,34 @@ def run_fill(run: Run) -> Fill:
     return fill
 
 
-def read_cases(photos: Sequence[Path], masks: Sequence[Path], size: int, seed: int) -> Iterator[Case]:
+def read_cases(photos: Sequence[Path], masks: Sequence[Path] | MaskFile, size: int, seed: int) -> Iterator[Case]:
     """Photos with their holes.
 
     Args:
         photos: files, each at least size x size pixels.
-        masks: files; empty for seeded masks of ``models.data.masks``.
+        masks: files, or a file of masks; empty for seeded masks of ``models.data.masks``.
         size: side of the centre crops.
-        seed: of the masks, when they are our own.
+        seed: of the masks, when they are drawn here.
 
     Raises:
-        ValueError: a file cannot be read, a photo is too small, a mask is empty or full.
+        ValueError: a file cannot be read, a photo is too small, a mask is empty or full, a file of masks of another size.
     """
+    if isinstance(masks, MaskFile) and masks.size != size:
+        raise ValueError(f"the file of masks is for {masks.size}x{masks.size} pixels, the pictures are {size}x{size}")
     for index, path in enumerate(photos):
         photo = centre_crop(read_photo(path).pixels, size, path)
-        if masks:
+        family: str | None = None
+        if isinstance(masks, MaskFile):
+            family, hole = masks.mask(index)
+            name = f"{family} {index % len(masks.families)}"
+        elif masks:
             mask_path = masks[index % len(masks)]
             hole, name = read_hole(mask_path, size), mask_path.name
         else:
             # A generator for each picture, so that the first N holes do not depend on how many follow.
-            name, hole = sample_mask(size, np.random.default_rng([seed, index]))
-        yield Case(f"{path.name} {name}", photo, hole)
+            family, hole = sample_mask(size, np.random.default_rng([seed, index]))
+            name = family
+        yield Case(f"{path.name} {name}", photo, hole, family)
 
 
 def centre_crop(photo: Pixels, size: int, path: Path) -> Pixels:
@@ -115,110 +160,49 @@ def read_hole(path: Path, size: int) -> Bools:
     return hole
 
 
-def measure(result: Pixels, case: Case) -> Figures:
+def measure(result: Pixels, case: Case, distances: Mapping[str, Distance] | None = None) -> Figures:
     """All figures of one fill."""
-    return Figures(
-        hole_psnr=hole_psnr(result, case.photo, case.hole),
-        hole_l1=hole_l1(result, case.photo, case.hole),
-        psnr=picture_psnr(result, case.photo),
-        ssim=picture_ssim(result, case.photo),
-        detail=detail_energy(result, case.hole),
-        detail_photo=detail_energy(case.photo, case.hole),
-    )
+    pixels = {name: metric(result, case.photo, case.hole) for name, metric in PIXEL_METRICS.items()}
+    pixels |= {name: distance(result, case.photo) for name, distance in (distances or {}).items()}
+    fill, photo = ({name: energy(picture, case.hole) for name, energy in ENERGIES.items()} for picture in (result, case.photo))
+    return Figures(pixels, fill, photo)
 
 
 def evaluate(
-    cases: Iterable[Case], methods: Mapping[str, Fill], each: Callable[[Case, Mapping[str, Pixels]], None] | None = None
-) -> tuple[list[str], dict[str, list[Figures]]]:
-    """Fill every hole with every method.
+    cases: Iterable[Case],
+    methods: Mapping[str, Fill],
+    each: Callable[[Case, Mapping[str, Pixels]], None] | None = None,
+    instruments: Instruments | None = None,
+) -> Measured:
+    """Fill every hole with every method, and measure.
 
     Args:
         cases: photos and holes.
         methods: what fills them.
         each: called with every case and its fills.
-
-    Returns:
-        The names of the cases, and the figures of each method in the same order.
+        instruments: measures beside those that need no file.
     """
-    names: list[str] = []
-    figures: dict[str, list[Figures]] = {name: [] for name in methods}
+    instruments = instruments or Instruments()
+    measured = Measured([], [], [], {name: [] for name in methods}, {})
     for case in cases:
         fills = {name: fill(case.photo, case.hole) for name, fill in methods.items()}
-        names.append(case.name)
+        measured.names.append(case.name)
+        measured.families.append(case.family)
+        measured.shares.append(float(case.hole.mean()))
         for name, result in fills.items():
-            figures[name].append(measure(result, case))
+            measured.figures[name].append(measure(result, case, instruments.distances))
+        for name, picture in {"photo": case.photo, **fills}.items():
+            _respond(measured, instruments, name, picture)
         if each:
             each(case, fills)
-    return names, figures
+    return measured
 
 
-def summary(figures: Sequence[Figures]) -> dict[str, float]:
-    """Means over pictures; the detail ratio is a ratio of sums, because single flat holes have next to no detail."""
-    return {
-        "hole_psnr_db": float(np.mean([f.hole_psnr for f in figures])),
-        "hole_l1_levels": float(np.mean([f.hole_l1 for f in figures])),
-        "psnr_db": float(np.mean([f.psnr for f in figures])),
-        "ssim": float(np.mean([f.ssim for f in figures])),
-        "detail_ratio": sum(f.detail for f in figures) / max(sum(f.detail_photo for f in figures), 1e-12),
-    }
-
-
-def difference(method: Sequence[Figures], other: Sequence[Figures], seed: int = 0) -> dict[str, float]:
-    """Mean difference of hole PSNR in dB, with a paired bootstrap over pictures (Efron, 1979; percentile interval).
-
-    Returns:
-        ``mean_db`` and the ends ``low_db`` and ``high_db`` of the 95 % interval.
-    """
-    gaps = np.array([a.hole_psnr - b.hole_psnr for a, b in zip(method, other, strict=True)])
-    rng = np.random.default_rng(seed)
-    means = gaps[rng.integers(0, len(gaps), (RESAMPLES, len(gaps)))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return {"mean_db": float(gaps.mean()), "low_db": float(low), "high_db": float(high)}
-
-
-@dataclass(frozen=True)
-class Report:
-    """An evaluation as plain values; ``dataclasses.asdict`` of it is its JSON.
-
-    Attributes:
-        setting: how it was run.
-        pictures: how many.
-        methods: :func:`summary` of each method, networks first.
-        best_baseline: the better of ``CLASSICAL`` by hole PSNR.
-        over_best_baseline: :func:`difference` of each network to it.
-        over_first_network: :func:`difference` of each further network to the first.
-        per_picture: name and hole PSNR of each method, in dB.
-    """
-
-    setting: dict[str, object]
-    pictures: int
-    methods: dict[str, dict[str, float]]
-    best_baseline: str
-    over_best_baseline: dict[str, dict[str, float]]
-    over_first_network: dict[str, dict[str, float]]
-    per_picture: list[dict[str, object]]
-
-
-def report(names: Sequence[str], figures: Mapping[str, Sequence[Figures]], setting: Mapping[str, object]) -> Report:
-    """Put an evaluation together.
-
-    Args:
-        names: of the cases.
-        figures: of each method; whatever is not in ``BASELINES`` is a network, the first of them the reference of the others.
-        setting: how it was run.
-    """
-    means = {name: summary(rows) for name, rows in figures.items()}
-    best = max(CLASSICAL, key=lambda name: means[name]["hole_psnr_db"])
-    networks = [name for name in means if name not in BASELINES]
-    return Report(
-        setting=dict(setting),
-        pictures=len(names),
-        methods=means,
-        best_baseline=best,
-        over_best_baseline={name: difference(figures[name], figures[best]) for name in networks},
-        over_first_network={name: difference(figures[name], figures[networks[0]]) for name in networks[1:]},
-        per_picture=[
-            {"name": name, "hole_psnr_db": {method: rows[index].hole_psnr for method, rows in figures.items()}}
-            for index, name in enumerate(names)
-        ],
-    )
+def _respond(measured: Measured, instruments: Instruments, name: str, picture: Pixels) -> None:
+    for network in instruments.features:
+        response = network(picture)
+        measured.vectors.setdefault(("features", network.name, name), []).append(response.vector)
+        if response.spatial is not None:
+            measured.vectors.setdefault(("spatial", network.name, name), []).append(response.spatial)
+    for network in instruments.classifiers:
+        measured.vectors.setdefault(("classes", network.name, name), []).append(network.probabilities(picture))

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.__main__ import main
 from benchmarks.host import CPU_FLAGS, describe_host, host_lines
@@ -186,3 +187,22 @@ def test_onnx_runtime_is_twice_as_fast_as_eager(shipped_artifacts, capsys):
     assert code == 0, stderr
     speedups = {row["name"]: row["speedup"] for row in json.loads(stdout)["rows"]}
     assert speedups["wavefill-s-256-onnx-fp32"] >= 2
+
+
+def test_training_measures_every_row_it_is_asked_for(capsys):
+    rows = ["generator alone, L1", "both, batch 8"]
+    words = ["training", "--threads", "1", "--rounds", "1", "--json", *(word for row in rows for word in ("--only", row))]
+    before = torch.get_num_threads()
+    try:
+        assert run_main(main, words) == 0
+    finally:
+        torch.set_num_threads(before)
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["rows"]) == rows
+    rates = {name: row["images_per_s"] for name, row in told["rows"].items()}
+    assert rates["generator alone, L1"] > 1.2 * rates["both, batch 8"] > 0, "two discriminators cannot cost nothing"
+
+
+def test_training_refuses_no_rounds(capsys):
+    assert run_main(main, ["training", "--rounds", "0"]) == 2
+    assert "--rounds is 0" in capsys.readouterr().err

@@ -1,110 +1,26 @@
-"""Metrics against independent formulas, baselines, and the evaluation's arithmetic."""
+"""Baselines, and the evaluation's arithmetic and protocol."""
 
 import builtins
 
 import numpy as np
 import pytest
-import pywt
 import skimage.data
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from models.__main__ import main
 from models.baselines import BASELINES, mean_fill
 from models.cli_errors import ToolchainMissing, run_main
-from models.evaluate import (
-    CLASSICAL,
-    Figures,
-    centre_crop,
-    difference,
-    evaluate,
-    measure,
-    read_cases,
-    report,
-    run_fill,
-    summary,
-)
+from models.data.mask_file import MaskFile
+from models.evaluate import Figures, Measured, centre_crop, evaluate, measure, read_cases, run_fill
+from models.evaluation_report import CLASSICAL, difference, intervals, report, summary
 from models.inpaint import torch_run
-from models.metrics import IDENTICAL_DB, detail_energy, hole_l1, hole_psnr, picture_psnr, picture_ssim
+from models.metrics.energy import ENERGIES
+from models.metrics.pixels import IDENTICAL_DB, hole_psnr, picture_ssim
 from parity_tests.small import small_generator
 
 PHOTO = np.ascontiguousarray(skimage.data.coffee()[:64, :80])
-RNG = np.random.default_rng(0)
-OTHER = np.clip(PHOTO + RNG.normal(0, 12, PHOTO.shape), 0, 255).astype(np.uint8)
 HOLE = np.zeros((64, 80), bool)
 HOLE[9:40, 12:51] = True
-
-
-def test_hole_psnr_is_scikit_images_on_the_values_in_the_hole():
-    expected = peak_signal_noise_ratio(PHOTO[HOLE], OTHER[HOLE], data_range=255)
-    assert hole_psnr(OTHER, PHOTO, HOLE) == pytest.approx(expected, abs=1e-9)
-
-
-def test_hole_psnr_ignores_the_rest_of_the_picture():
-    ruined = np.where(HOLE[:, :, None], OTHER, 0).astype(np.uint8)
-    assert hole_psnr(ruined, PHOTO, HOLE) == hole_psnr(OTHER, PHOTO, HOLE)
-    assert picture_psnr(ruined, PHOTO) < picture_psnr(OTHER, PHOTO)
-
-
-def test_the_usual_mistake_of_uint8_differences_is_noticed():
-    """The planted error: photo - result in uint8 wraps around, and a darker fill looks as bad as black on white."""
-    wrapped = 10 * np.log10(255**2 / np.mean((OTHER[HOLE] - PHOTO[HOLE]).astype(float) ** 2))
-    assert abs(hole_psnr(OTHER, PHOTO, HOLE) - wrapped) > 1
-
-
-def test_known_values():
-    assert hole_psnr(np.full_like(PHOTO, 10), np.full_like(PHOTO, 11), HOLE) == pytest.approx(48.1308, abs=1e-4)
-    assert hole_psnr(np.zeros_like(PHOTO), np.full_like(PHOTO, 255), HOLE) == pytest.approx(0)
-    assert hole_l1(np.full_like(PHOTO, 10), np.full_like(PHOTO, 13), HOLE) == 3
-    assert hole_psnr(PHOTO, PHOTO, HOLE) == picture_psnr(PHOTO, PHOTO) == IDENTICAL_DB
-    assert picture_ssim(PHOTO, PHOTO) == pytest.approx(1)
-
-
-def test_picture_metrics_equal_scikit_images():
-    assert picture_psnr(OTHER, PHOTO) == pytest.approx(peak_signal_noise_ratio(PHOTO, OTHER, data_range=255), abs=1e-9)
-    each = [
-        structural_similarity(
-            PHOTO[..., c], OTHER[..., c], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-        )
-        for c in range(3)
-    ]
-    assert picture_ssim(OTHER, PHOTO) == pytest.approx(np.mean(each), abs=1e-9)
-
-
-@pytest.mark.parametrize("shape", [(64, 80), (63, 79), (2, 2)])
-def test_detail_energy_equals_pywavelets(shape):
-    photo, hole = PHOTO[: shape[0], : shape[1]], HOLE[: shape[0], : shape[1]].copy()
-    hole[:2, :2] = True
-    rows, columns = shape[0] // 2, shape[1] // 2
-    grey = photo[: 2 * rows, : 2 * columns].astype(float).mean(axis=2)
-    _, details = pywt.dwt2(grey, "haar")
-    expected = 0.0
-    for row in range(rows):
-        for column in range(columns):
-            if hole[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].all():
-                expected += sum(float(band[row, column]) ** 2 for band in details)
-    assert expected > 0
-    assert detail_energy(photo, hole) == pytest.approx(expected, rel=1e-9)
-
-
-def test_blocks_partly_outside_the_hole_do_not_count():
-    hole = np.zeros((64, 80), bool)
-    hole[1:3, 1:3] = True  # touches four blocks, fills none
-    assert detail_energy(PHOTO, hole) == 0
-
-
-def test_detail_of_smooth_and_equal_fills():
-    cases = [
-        Figures(20, 1, 20, 1, detail_energy(fill, HOLE), detail_energy(PHOTO, HOLE)) for fill in (PHOTO, mean_fill(PHOTO, HOLE))
-    ]
-    assert [summary([case])["detail_ratio"] for case in cases] == [1, 0]
-
-
-def test_metrics_refuse_what_cannot_be_measured():
-    with pytest.raises(ValueError, match="empty"):
-        hole_psnr(PHOTO, PHOTO, np.zeros((64, 80), bool))
-    with pytest.raises(ValueError, match="do not fit"):
-        hole_l1(PHOTO, PHOTO[:-1], HOLE)
 
 
 # ------------------------------------------------------------------------------------------------ baselines
@@ -147,7 +63,19 @@ def test_a_missing_package_is_named(monkeypatch, module, call):
 
 
 def figures(*psnrs):
-    return [Figures(value, 0, 0, 0, 1, 2) for value in psnrs]
+    return [figure(value) for value in psnrs]
+
+
+def figure(psnr, detail=1.0, detail_photo=2.0, **pixels):
+    """Figures of a fill whose energies are all equal."""
+    pixels = {"hole_psnr_db": psnr, "hole_l1_levels": 0.0, "psnr_db": 0.0, "ssim": 0.0, **pixels}
+    return Figures(pixels, dict.fromkeys(ENERGIES, detail), dict.fromkeys(ENERGIES, detail_photo))
+
+
+def measured(table, families=None, shares=None):
+    count = len(next(iter(table.values())))
+    names = [chr(ord("a") + i) for i in range(count)]
+    return Measured(names, families or [None] * count, shares or [0.1] * count, table, {})
 
 
 def test_difference_is_the_mean_and_its_interval_holds_it():
@@ -165,19 +93,17 @@ def test_difference_is_the_mean_and_its_interval_holds_it():
 
 def test_report_compares_with_the_better_classical_baseline():
     table = {"network": figures(22, 24), "telea": figures(20, 20), "navier-stokes": figures(21, 22), "mean": figures(90, 90)}
-    result = report(["a", "b"], table, {})
+    result = report(measured(table), {})
     assert result.best_baseline == "navier-stokes"
     assert set(CLASSICAL) < set(BASELINES)
     assert result.over_best_baseline["network"]["mean_db"] == pytest.approx(1.5)
     assert result.methods["network"]["hole_psnr_db"] == pytest.approx(23)
-    assert result.per_picture[1] == {
-        "name": "b",
-        "hole_psnr_db": {"network": 24, "telea": 20, "navier-stokes": 22, "mean": 90},
-    }
+    assert result.per_picture[1]["name"] == "b"
+    assert result.per_picture[1]["hole_psnr_db"] == {"network": 24, "telea": 20, "navier-stokes": 22, "mean": 90}
 
 
 def test_detail_ratio_is_a_ratio_of_sums():
-    rows = [Figures(0, 0, 0, 0, 1, 10), Figures(0, 0, 0, 0, 3, 0)]
+    rows = [figure(0, 1, 10), figure(0, 3, 0)]
     assert summary(rows)["detail_ratio"] == pytest.approx(0.4)
 
 
@@ -238,13 +164,15 @@ def test_evaluate_measures_every_method_on_every_case(folders):
     cases = list(read_cases(*folders, 32, seed=0))
     methods = {"network": run_fill(torch_run(small_generator(), 32)), "truth": lambda photo, hole: photo.copy()}
     seen = []
-    names, table = evaluate(cases, methods, lambda case, fills: seen.append((case.name, sorted(fills))))
+    result = evaluate(cases, methods, lambda case, fills: seen.append((case.name, sorted(fills))))
+    names, table = result.names, result.figures
     assert names == [case.name for case in cases]
+    assert result.shares == [case.hole.mean() for case in cases]
     assert seen == [(name, ["network", "truth"]) for name in names]
-    assert [row.hole_psnr for row in table["truth"]] == [IDENTICAL_DB] * 3
+    assert [row.pixels["hole_psnr_db"] for row in table["truth"]] == [IDENTICAL_DB] * 3
     for case, row in zip(cases, table["network"], strict=True):
         assert row == measure(methods["network"](case.photo, case.hole), case)
-        assert row.hole_psnr < 40
+        assert row.pixels["hole_psnr_db"] < 40
 
 
 @pytest.mark.parametrize("name", ["network", *BASELINES, "photo", "hole"])
@@ -254,3 +182,59 @@ def test_an_artefact_cannot_take_another_row_s_name(tmp_path, name, capsys):
     arguments = ["evaluate", "--data", str(tmp_path), "--artifact", str(tmp_path / name)]
     assert run_main(main, arguments) == 2
     assert f"a folder cannot be called {name} here" in capsys.readouterr().err
+
+
+def test_intervals_agree_with_the_normal_approximation():
+    rng = np.random.default_rng(1)
+    values = zip(rng.normal(20, 4, 300), rng.gamma(4, 1, 300), rng.gamma(6, 1, 300), strict=True)
+    rows = [figure(psnr, detail, photo) for psnr, detail, photo in values]
+    found = intervals(rows)
+    psnrs = np.array([row.pixels["hole_psnr_db"] for row in rows])
+    half = 1.96 * psnrs.std(ddof=1) / np.sqrt(300)
+    assert found["hole_psnr_db"] == pytest.approx([psnrs.mean() - half, psnrs.mean() + half], abs=0.15 * half)
+    # A ratio of sums by the delta method (Cochran, 1977, eq. 6.9).
+    a, b = np.array([(row.fill["detail"], row.photo["detail"]) for row in rows]).T
+    ratio = a.sum() / b.sum()
+    half = 1.96 * np.std(a - ratio * b, ddof=1) / b.mean() / np.sqrt(300)
+    assert found["detail_ratio"] == pytest.approx([ratio - half, ratio + half], abs=0.15 * half)
+    assert intervals(rows) == found
+
+
+def test_groups_by_share_and_purpose():
+    families = ["half", "box", "border", "strokes"]
+    table = {name: figures(10, 20, 30, 40) for name in ("network", *CLASSICAL)}
+    groups = report(measured(table, families, [0.5, 0.1, 0.3, 0.2]), {}).groups
+    counts = {name: rows["pictures"]["count"] for name, rows in groups.items()}
+    assert counts == {
+        "hole 0-20 %": 2,
+        "hole 20-40 %": 1,
+        "hole 40-100 %": 1,
+        "inpainting": 2,
+        "outpainting": 2,
+        "family half": 1,
+        "family box": 1,
+        "family border": 1,
+        "family strokes": 1,
+    }
+    assert groups["outpainting"]["network"] == summary([table["network"][0], table["network"][2]])
+    assert groups["hole 0-20 %"]["network"]["hole_psnr_db"] == 30
+
+
+def test_distance_to_baselines_is_paired():
+    def rows(*distances):
+        return [figure(20, squeezenet_distance=value) for value in distances]
+
+    table = {"network": rows(0.2, 0.4), "telea": rows(0.3, 0.5), "navier-stokes": rows(0.2, 0.2), "mean": rows(1, 1)}
+    found = report(measured(table), {}).distance_to_baselines["network"]
+    assert found["telea"]["squeezenet_distance"] == pytest.approx({"mean": -0.1, "low": -0.1, "high": -0.1})
+    assert found["navier-stokes"]["squeezenet_distance"]["mean"] == pytest.approx(0.1)
+
+
+def test_masks_of_a_file_are_used_in_turn_and_only_at_their_size(folders):
+    photos, _ = folders
+    masks = MaskFile.draw(32, 2, seed=3)
+    cases = list(read_cases(photos, masks, 32, seed=0))
+    assert [case.family for case in cases] == [masks.families[i] for i in (0, 1, 0)]
+    assert np.array_equal(cases[2].hole, masks.holes[0])
+    with pytest.raises(ValueError, match="for 32x32 pixels, the pictures are 16x16"):
+        next(read_cases(photos, masks, 16, seed=0))

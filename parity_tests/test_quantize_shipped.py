@@ -11,7 +11,7 @@ from models.checkpoint import SHIPPED, load_checkpoint, sha256
 from models.data.masks import sample_mask
 from models.generator import fold
 from models.inpainter import Uint8Shell
-from models.metrics import hole_psnr
+from models.metrics.pixels import hole_psnr
 from quantize.coverage import expected_counts, float_operators, region_counts
 from quantize.program import Activation, QuantizedProgram, calibration_path
 

@@ -1,16 +1,16 @@
-"""How good a fill is: distances to the true photo in the hole and over the picture, and how much fine detail it has.
+"""Distances of a fill to the true photo, in the hole and over the picture.
 
 All take uint8 RGB pictures (H, W, 3) and ``hole``, (H, W) bool, True inside the hole.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.cli_errors import ToolchainMissing
-from models.conventions import PIXEL_MAX, SUBBANDS
+from models.conventions import PIXEL_MAX
 from models.images import Pixels
-from models.wavelet import dwt
 
 Bools = NDArray[np.bool_]
 
@@ -65,21 +65,18 @@ def picture_ssim(result: Pixels, photo: Pixels) -> float:
     )
 
 
-def detail_energy(picture: Pixels, hole: Bools) -> float:
-    """Sum of squared finest Haar details (lh, hl, hh of the mean of R, G and B) over the 2x2 blocks wholly inside the hole.
-
-    The ratio of a fill's energy to the photo's is the *detail ratio*: 1 is as sharp as the photo, 0 is smooth.
-    """
-    rows, columns = hole.shape[0] // 2, hole.shape[1] // 2
-    grey = torch.from_numpy(picture[: 2 * rows, : 2 * columns].mean(axis=2))
-    details = dwt(grey[None, None])[0, [band for band, name in enumerate(SUBBANDS) if name != "ll"]].numpy()
-    inside = hole[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).all(axis=(1, 3))
-    return float(np.square(details[:, inside]).sum())
-
-
 def _hole_error(result: Pixels, photo: Pixels, hole: Bools) -> NDArray[np.float64]:
     if result.shape != photo.shape or hole.shape != photo.shape[:2]:
         raise ValueError(f"shapes of result, photo and hole do not fit: {result.shape}, {photo.shape}, {hole.shape}")
     if not hole.any():
         raise ValueError("the hole is empty: there is nothing to measure")
     return result[hole].astype(np.float64) - photo[hole]
+
+
+PIXEL_METRICS: dict[str, Callable[[Pixels, Pixels, Bools], float]] = {
+    "hole_psnr_db": hole_psnr,
+    "hole_l1_levels": hole_l1,
+    "psnr_db": lambda result, photo, hole: picture_psnr(result, photo),
+    "ssim": lambda result, photo, hole: picture_ssim(result, photo),
+}
+"""(result, photo, hole) -> figure of one picture; the unit is in the name."""
