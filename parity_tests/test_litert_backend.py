@@ -108,7 +108,8 @@ def test_a_bare_core_computes_the_fill(scheme):
     if scheme == "fp32":
         np.testing.assert_allclose(got, wanted, atol=2e-5)
     else:
-        assert 10 * np.log10(4 / np.square(got - wanted)[..., probe.hole].mean()) >= 36
+        # Compared as an error, because it can be none at all: a peak of 2, at least 36 dB.
+        assert np.square(got - wanted)[..., probe.hole].mean() <= 4 / 10**3.6
 
 
 @pytest.mark.parametrize("scheme", QUICK)
