@@ -13,6 +13,7 @@ from models.conventions import PIXEL_SCALE
 from models.discriminators import Judgement
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL, hole_weights, r1_penalty
+from models.losses.coarse import scale_coarse_gradient
 from models.losses.feature_matching import feature_matching
 from models.train_config import TrainConfig
 from models.train_state import TrainState
@@ -62,8 +63,9 @@ def train_step(
         with engine.autocast():
             figures["perceptual"] = perceptual(fake, real)
         total = total + config.perceptual_interval * config.perceptual * figures["perceptual"]
+    judged = scale_coarse_gradient(fake, config.coarse_gradient)
     for name, weight in config.discriminators.items():
-        found = _game(state.discriminators[name], real, fake, hole, config, engine, penalised=config.penalised(state.step))
+        found = _game(state.discriminators[name], real, judged, hole, config, engine, penalised=config.penalised(state.step))
         total = total + weight * found.generator + config.feature_matching * found.matching
         # Backward here: the generator's graph does not reach these parameters, and the other one can be freed.
         found.discriminator.backward()

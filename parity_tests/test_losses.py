@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.losses import LOSSES
+from models.losses.coarse import scale_coarse_gradient
 from models.losses.hole_l1 import SMALLEST_SHARE
 
 DISTANCES = [name for name in LOSSES if name != "hole_tv"]
@@ -44,6 +45,10 @@ def _expected(name, fill, target, hole):
             total = np.abs(difference).sum()
         elif name == "hole_l2":
             total = (difference**2).sum()
+        elif name in ("coarse_l1", "coarse_l2"):
+            # A Haar packet's coarsest band of two levels is four times the mean of 4x4 pixels.
+            means = pywt.wavedec2(difference, "haar", level=2, axes=(1, 2))[0] / 4
+            total = 16 * (np.abs(means) if name == "coarse_l1" else means**2).sum()
         elif name == "band_l1":
             low, details = pywt.dwt2(difference, "haar", axes=(1, 2))
             total = sum(np.abs(band).sum() for band in (low, *details))
@@ -120,3 +125,26 @@ def test_a_flat_picture_has_no_variation():
     flat = torch.full((3, 3, 16, 16), 0.25)
     assert float(LOSSES["hole_tv"](flat, flat, hole)) == 0
     assert float(LOSSES["hole_tv"](flat + 0.5, flat, hole)) > 0, "the seam counts"
+
+
+def test_texture_is_free_for_coarse_losses():
+    """A checkerboard has no mean over 4x4 pixels; a change of tone costs as much as in pixels."""
+    target, hole = torch.zeros(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+    rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    texture = (0.5 - ((rows + columns) % 2).float()).expand(1, 3, -1, -1)
+    assert float(LOSSES["coarse_l1"](texture, target, hole)) == 0
+    assert float(LOSSES["hole_l1"](texture, target, hole)) == pytest.approx(0.5)
+    for name, expected in (("coarse_l1", 0.3), ("coarse_l2", 0.09)):
+        assert float(LOSSES[name](target + 0.3, target, hole)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_coarse_gradient_is_scaled(share):
+    """The values stay; of the gradient, the means over blocks keep a share and all that is finer stays whole."""
+    picture = torch.randn(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    wanted = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    scaled = scale_coarse_gradient(picture, share)
+    assert torch.allclose(scaled, picture)
+    (gradient,) = torch.autograd.grad((scaled * wanted).sum(), picture)
+    means = torch.kron(wanted.view(2, 3, 2, 4, 2, 4).mean((3, 5)), torch.ones(4, 4, dtype=torch.float64))
+    assert torch.allclose(gradient, wanted - (1 - share) * means)

@@ -54,7 +54,7 @@ def test_the_full_recipe_has_a_discriminator_in_each_domain():
     assert {"image", "wavelet"} <= GAN.discriminators.keys()
     assert GAN.feature_matching > 0
     assert GAN.r1_gamma > 0
-    assert set(GAN.losses) & {"hole_l1", "hole_l2"}, "a reconstruction loss keeps it stable"
+    assert set(GAN.losses) & {"hole_l1", "hole_l2", "coarse_l1", "coarse_l2"}, "a reconstruction loss keeps it stable"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,8 @@ def test_the_full_recipe_has_a_discriminator_in_each_domain():
         ("r1_interval=1.5", "r1_interval is of type int"),
         ("feature_matching=-1", "feature_matching is -1"),
         ("feature_matching=0.5", "feature_matching needs a discriminator"),
+        ("coarse_gradient=1.5", "coarse_gradient is 1.5; it must lie between 0 and 1"),
+        ("coarse_gradient=-0.1", "coarse_gradient is -0.1"),
         ("perceptual=Infinity", "perceptual is inf"),
         ("perceptual_interval=0", "perceptual_interval is 0; it must be at least 1"),
         ("precision=fp16", "precision is 'fp16'; allowed: auto, fp32, bf16"),
