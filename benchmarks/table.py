@@ -2,9 +2,10 @@
 
 from types import ModuleType
 
-from benchmarks import latency, training
+from benchmarks import latency, teacher, training
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
     "training": training,
+    "teacher": teacher,
 }

@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "inpaint": ("models.cli_inpaint", "fill the hole of a photo of any size"),
     "masks": ("models.cli_masks", "draw masks for an evaluation and fix them in a file"),
     "evaluate": ("models.cli_evaluate", "measure fills against true photos, beside classical baselines"),
+    "teacher": ("models.teacher.cli", "diffusion teachers: make data for the student, never shipped"),
     "info": ("models.cli_info", "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),
 }
 

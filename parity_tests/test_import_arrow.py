@@ -91,6 +91,17 @@ def test_tables_need_no_toolkit():
 def test_exporting_needs_no_trainer():
     trainers = ("accelerate", "tensorboard", "torchmetrics", "diffusers", "webdataset")
     loaded = set(python("import export.backends, export.matrix, export.verify, sys; print(*sys.modules)").split())
-    assert {name for name in loaded if name.split(".")[0] in trainers or name.startswith("models.train")} == set()
+    ours = ("models.train", "models.teacher")
+    assert {name for name in loaded if name.split(".")[0] in trainers or name.startswith(ours)} == set()
     planted = set(python("import models.engine, sys; print(*sys.modules)").split())
     assert "accelerate" in planted
+
+
+def test_samplers_need_no_diffusers():
+    """Only a denoiser's folder does: samplers, blending and the error table run on the default install and SciPy."""
+    loaded = set(
+        python(
+            "import models.teacher.samplers, models.teacher.restore, models.teacher.cli_errors_table, sys; print(*sys.modules)"
+        ).split()
+    )
+    assert {name for name in loaded if name.split(".")[0] in ("diffusers", "accelerate", "webdataset", "scipy")} == set()

@@ -1,0 +1,151 @@
+"""Teacher: seconds of one RePaint fill against one fill of the student, at 256x256 on this host's CPU.
+
+The denoiser has the configuration of the published CelebA-HQ DDPM with random weights: timing only, its pictures are noise. One
+network call is measured, interleaved with the student, and multiplied by the calls that RePaint's published setting makes, which
+are counted by running the sampler with a denoiser that does nothing.
+"""
+
+import argparse
+import importlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.host import describe_host, host_lines
+from models.checkpoint import SHIPPED, load_checkpoint
+from models.cli_errors import OK, Parser
+from models.inpaint import Run, torch_run
+
+SUMMARY = "seconds of a RePaint fill against the student's, network calls counted"
+SIZE = 256
+STEPS, LENGTH, REPEAT = 250, 10, 10
+"""Lugmayr et al., 2022, section 5.1 and appendix: T, jump length, resamplings."""
+
+CELEBA_HQ = {
+    "sample_size": SIZE,
+    "block_out_channels": (128, 128, 256, 256, 512, 512),
+    "down_block_types": (*4 * ("DownBlock2D",), "AttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "AttnUpBlock2D", *4 * ("UpBlock2D",)),
+    "layers_per_block": 2,
+    "attention_head_dim": None,
+    "downsample_padding": 0,
+    "flip_sin_to_cos": False,
+    "freq_shift": 1,
+    "norm_eps": 1e-6,
+}
+"""``unet/config.json`` of google/ddpm-celebahq-256: 113.7 million parameters."""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Options of ``teacher``."""
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: 2)")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="timed calls of each (default: 5)")
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="FILE", help="the student (default: the shipped one)")
+    parser.add_argument("--artifact", type=Path, metavar="DIR", help="time this exported artefact as the student instead")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Time both and print the ratio."""
+    if arguments.threads < 1 or arguments.rounds < 3:
+        raise ValueError(f"--threads {arguments.threads} --rounds {arguments.rounds}: at least 1 thread and 3 rounds are needed")
+    host = describe_host()
+    torch.set_num_threads(arguments.threads)
+    student = _student(arguments)
+    network, parameters = _unet()
+    counted = count_calls()
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    mask = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    mask[64:192, 64:192] = 255
+    x, step = torch.randn(1, 3, SIZE, SIZE), torch.tensor([100])
+    teacher_s, student_s = [], []
+    with torch.inference_mode():
+        for _ in range(2):  # kernel choice and caches settle
+            student(image=image, mask=mask)
+        network(x, step)
+        for _ in tqdm(range(arguments.rounds), desc="teacher", unit="round", file=sys.stderr, dynamic_ncols=True):
+            teacher_s.append(_seconds(lambda: network(x, step)))
+            student_s.append(statistics.median(_seconds(lambda: student(image=image, mask=mask)) for _ in range(5)))
+    call, fill = statistics.median(teacher_s), statistics.median(student_s)
+    result = {
+        "host": host,
+        "threads": arguments.threads,
+        "rounds": arguments.rounds,
+        "unet_parameters": parameters,
+        "unet_weights": "random: timing only",
+        "unet_call_s": call,
+        "repaint_calls": counted,
+        "repaint_s": call * counted,
+        "student": str(arguments.artifact or "eager PyTorch"),
+        "student_s": fill,
+        "ratio": call * counted / fill,
+    }
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return OK
+    print(f"UNet of the CelebA-HQ DDPM, {parameters / 1e6:.1f} M random weights, one call at {SIZE}x{SIZE}: {call:.2f} s")
+    print(
+        f"RePaint, {STEPS} steps, jump length {LENGTH}, {REPEAT} resamplings: {counted} calls, {call * counted / 60:.0f} minutes"
+    )
+    print(f"student ({result['student']}): {1e3 * fill:.1f} ms")
+    print(f"ratio: {call * counted / fill:,.0f}\n{arguments.rounds} interleaved rounds, {arguments.threads} threads, batch 1")
+    print(host_lines(host))
+    return OK
+
+
+def count_calls() -> int:
+    """Network calls of one RePaint fill in the published setting, counted in the sampler itself."""
+    from models.teacher.observation import Keep, Observation
+    from models.teacher.samplers import SAMPLERS
+    from models.teacher.schedule import linear_schedule
+
+    made = []
+
+    def denoiser(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        made.append(sigma)
+        return torch.zeros_like(x)
+
+    known = torch.ones(1, 1, 2, 2, dtype=torch.bool)
+    observation = Observation(Keep(known), torch.zeros(1, 3, 2, 2))
+    SAMPLERS["repaint"].sample(
+        denoiser,
+        torch.zeros(1, 3, 2, 2),
+        linear_schedule(1000).respaced(STEPS),
+        observation,
+        rng=torch.Generator(),
+        travel_length=LENGTH,
+        travel_repeat=REPEAT,
+    )
+    return len(made)
+
+
+def _unet() -> tuple[torch.nn.Module, int]:
+    from models.teacher.diffusers_folder import import_diffusers
+
+    torch.manual_seed(0)
+    network = import_diffusers().UNet2DModel(**CELEBA_HQ).eval().requires_grad_(False)
+    return network, sum(p.numel() for p in network.parameters())
+
+
+def _student(arguments: argparse.Namespace) -> Run:
+    if arguments.artifact is None:
+        return torch_run(load_checkpoint(arguments.checkpoint), SIZE)
+    manifest = json.loads((arguments.artifact / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["size"] != SIZE:
+        raise ValueError(f"{arguments.artifact}: made for {manifest['size']}x{manifest['size']}; {SIZE} is compared here")
+    artefact: Run = importlib.import_module("export").load(arguments.artifact)
+    return artefact
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,25 @@
+"""``python -m models teacher``: restore pictures with a diffusion teacher, and measure its samplers against exact posteriors."""
+
+import argparse
+import importlib
+
+from models.cli_errors import Parser
+
+VERBS: dict[str, tuple[str, str]] = {
+    # verb      module with add_arguments(parser) and main(args)   help
+    "inpaint": ("models.teacher.cli_inpaint", "fill the hole of a photo with a denoiser of your own"),
+    "errors": ("models.teacher.cli_errors_table", "measure every sampler against posteriors known in closed form"),
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    """One parser for each verb below."""
+    verbs = parser.add_subparsers(dest="teacher_verb", metavar="VERB", required=True)
+    for verb, (module, help_text) in VERBS.items():
+        verb_parser = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
+        importlib.import_module(module).add_arguments(verb_parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb that was asked for."""
+    return int(importlib.import_module(VERBS[args.teacher_verb][0]).main(args))

@@ -1,0 +1,118 @@
+"""``python -m models teacher inpaint``: fill the hole of a photo with a diffusion teacher."""
+
+import argparse
+from pathlib import Path
+from typing import Never
+
+import torch
+from tqdm import tqdm
+
+from models.cli_errors import note
+from models.conventions import MASK_THRESHOLD
+from models.images import WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
+from models.inpaint import hole_groups, inpaint
+from models.teacher.diffusers_folder import load_diffusers
+from models.teacher.restore import complete, teacher_run
+from models.teacher.samplers import SAMPLERS
+from models.teacher.schedule import Schedule, calls
+from models.teacher.settings import SamplerSettings, parse_settings
+
+EXAMPLES = """examples:
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --steps 100 --denoiser DIR --blend
+
+The mask has the photo's size: white (128 and more) is filled, black is kept. A photo of any size is filled in windows of the size
+that the denoiser was trained on. What each sampler is for: docs/teacher.md.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
+    parser.add_argument("mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept")
+    parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
+    names = ", ".join(name for name, row in SAMPLERS.items() if row.observes)
+    parser.add_argument("--sampler", required=True, metavar="NAME", help=names)
+    parser.add_argument("--denoiser", type=Path, required=True, metavar="DIR", help="diffusers folder: UNet2DModel and scheduler")
+    parser.add_argument("--size", type=int, metavar="N", help="refuse a denoiser of another picture size")
+    parser.add_argument("--steps", type=int, default=250, metavar="N", help="steps of the respaced schedule (default: 250)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
+    parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fill the hole, write the result and print its path.
+
+    Raises:
+        ValueError: bad arguments or files, see the message.
+        OSError: the result cannot be written.
+    """
+    settings = parse_settings(args.sampler, args.steps, args.set, observes=True)
+    if not 0 <= args.seed < 2**63:
+        raise ValueError(f"--seed: {args.seed} given, 0 to 2^63 - 1 are allowed")
+    check_device(args.device)
+    check_output(args.out, args.photo, args.mask)
+    photo = read_photo(args.photo)
+    mask = read_mask(args.mask, photo.pixels.shape[:2])
+    for line in (*photo.notes, *mask.notes):
+        note(line)
+    if (mask.values >= MASK_THRESHOLD).all():
+        raise ValueError(f"{args.mask}: the mask is full: it keeps no pixel of the photo to continue from")
+    if (mask.values < MASK_THRESHOLD).all():
+        raise ValueError(f"{args.mask}: the mask is empty: there is nothing to fill (white pixels are filled)")
+    teacher = load_diffusers(args.denoiser, args.device)
+    if args.size is not None and args.size != teacher.size:
+        raise ValueError(f"--size: {args.size} given, but {args.denoiser} was trained on pictures of {teacher.size}")
+    schedule = teacher.schedule.respaced(settings.steps)
+    total = network_calls(settings, schedule) * len(hole_groups(mask.values >= MASK_THRESHOLD, max(1, teacher.size // 2)))
+    with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
+        run = teacher_run(
+            lambda photos, holes: complete(
+                teacher.denoiser,
+                schedule,
+                settings,
+                photos,
+                holes,
+                [args.seed],
+                blend=args.blend,
+                device=args.device,
+                callback=lambda _: tick(bar),
+            )
+        )
+        result = inpaint(photo.pixels, mask.values, run, teacher.size)
+    write_photo(args.out, result, photo.icc_profile)
+    print(args.out)
+    return 0
+
+
+def tick(bar: "tqdm[Never]") -> None:
+    """One network call is done."""
+    bar.update()
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not here.
+
+    Raises:
+        ValueError: unknown, or CUDA where there is none.
+    """
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"--device: {device!r} given, cpu and cuda are allowed")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device: cuda asked for, but there is none here; use cpu")
+
+
+def network_calls(settings: SamplerSettings, schedule: Schedule) -> int:
+    """Calls of the denoiser for one picture.
+
+    Raises:
+        ValueError: a travel out of range.
+    """
+    knobs = {**settings.row.knobs, **settings.knobs}
+    if "travel_length" not in knobs:
+        return schedule.steps
+    return calls(schedule.travel(int(str(knobs["travel_length"])), int(str(knobs["travel_repeat"]))))

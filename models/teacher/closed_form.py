@@ -1,0 +1,161 @@
+"""How far a sampler's draws are from the posterior that they should come from, on problems whose posterior is known."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.teacher.exact import Mixture, gaussian_field, keep_matrix
+from models.teacher.guidance import Guidance
+from models.teacher.observation import Keep, Observation
+from models.teacher.schedule import Schedule, linear_schedule
+
+SIDE, LENGTH, OBSERVATIONS = 4, 1.5, 8
+"""A grey picture of 4x4 pixels, correlated over 1.5 of them; averages are over 8 fixed observations."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A prior and pictures of it of which some pixels are kept.
+
+    Attributes:
+        prior: of the pictures.
+        truths: (K, 1, side, side), the pictures.
+        known: (K, 1, side, side) bool, what is kept of each.
+    """
+
+    prior: Mixture
+    truths: Tensor
+    known: Tensor
+
+    def posteriors(self) -> list[Mixture]:
+        """Of each picture, given its kept pixels."""
+        pairs = zip(self.truths, self.known, strict=True)
+        return [self.prior.posterior(keep_matrix(known), truth[known]) for truth, known in pairs]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Means over the pictures of a problem; all are relative, 0 is perfect.
+
+    Attributes:
+        mean: |sample mean - posterior mean| / sqrt(trace of the posterior covariance), over the unknown pixels.
+        covariance: Frobenius norm of the difference of covariances over that of the posterior's.
+        floor: the covariance error of as many exact draws, sqrt((tr(S)^2 / ||S||_F^2 + 1) / n).
+        shares: largest difference of a component's share in the draws from its share in the posterior; 0 for one component.
+    """
+
+    mean: float
+    covariance: float
+    floor: float
+    shares: float
+
+
+def field_problem(*, random_masks: bool = False) -> Problem:
+    """A Gaussian field of which the upper half is known, or random pixels (half of them on average)."""
+    return _problem(gaussian_field(SIDE, LENGTH), random_masks)
+
+
+def mixture_problem(*, random_masks: bool = False) -> Problem:
+    """Three components. Two of them agree in the upper half, so that a kept upper half leaves both possible below."""
+    field = gaussian_field(SIDE, LENGTH)
+    upper, lower = torch.zeros(SIDE, SIDE).double(), torch.zeros(SIDE, SIDE).double()
+    upper[: SIDE // 2], lower[SIDE // 2 :] = 1, 1
+    means = torch.stack([(upper + lower).flatten(), (0.8 * upper - lower).flatten(), (lower - upper).flatten()])
+    weights = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    covariances = 0.25 * field.covariances.expand(3, -1, -1) + 0.01 * torch.eye(SIDE * SIDE, dtype=torch.float64)
+    return _problem(Mixture(weights, means, covariances, field.shape), random_masks)
+
+
+def _problem(prior: Mixture, random_masks: bool) -> Problem:
+    truths = torch.cat([prior.sample(1, torch.Generator().manual_seed(seed)) for seed in range(OBSERVATIONS)])
+    known = torch.zeros(OBSERVATIONS, 1, SIDE, SIDE, dtype=torch.bool)
+    known[:, :, : SIDE // 2] = True
+    if random_masks:
+        for seed, mask in enumerate(known):
+            order = torch.randperm(SIDE * SIDE, generator=torch.Generator().manual_seed(100 + seed))
+            mask.view(-1)[:] = False
+            mask.view(-1)[order[: 4 + seed]] = True  # 4 to 11 of 16 pixels
+    return Problem(prior, truths, known)
+
+
+def draw(
+    sample: Callable[..., Tensor],
+    problem: Problem,
+    schedule: Schedule,
+    count: int,
+    seed: int = 0,
+    *,
+    conditional: bool = True,
+    **knobs: object,
+) -> Tensor:
+    """Draws for all pictures of a problem at once, (K, count, D).
+
+    Args:
+        sample: a sampler's function.
+        problem: what to draw from.
+        schedule: T and its variances.
+        count: draws for each picture.
+        seed: of all noise.
+        conditional: whether the sampler is given the kept pixels.
+        knobs: of the sampler.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    pictures = len(problem.truths)
+    known = problem.known.repeat_interleave(count, 0)
+    y = torch.where(known, problem.truths.repeat_interleave(count, 0), torch.zeros(()).double())
+    x = torch.randn(pictures * count, 1, SIDE, SIDE, generator=rng, dtype=torch.float64)
+    observation = Observation(Keep(known), y) if conditional else None
+    result = sample(problem.prior.denoiser, x, schedule, observation, rng=rng, **knobs)
+    return result.reshape(pictures, count, -1)
+
+
+def errors(problem: Problem, draws: Tensor) -> Errors:
+    """Compare draws, (K, count, D), with the posteriors."""
+    found = []
+    for posterior, one, known in zip(problem.posteriors(), draws, problem.known, strict=True):
+        free = ~known.flatten()
+        mean, covariance = posterior.mean()[free], posterior.covariance()[free][:, free]
+        trace, norm = covariance.trace(), covariance.norm()
+        shares = (problem.prior.responsibilities(one).mean(0) - posterior.weights).abs().max()
+        found.append(
+            (
+                float((one[:, free].mean(0) - mean).norm() / trace.sqrt()),
+                float((torch.cov(one[:, free].T) - covariance).norm() / norm),
+                math.sqrt((float(trace) ** 2 / float(norm) ** 2 + 1) / len(one)),
+                float(shares) if len(posterior.weights) > 1 else 0.0,
+            )
+        )
+    return Errors(*(sum(column) / len(found) for column in zip(*found, strict=True)))
+
+
+def exact_guidance(problem: Problem, picture: int) -> Guidance:
+    """log p(y | x_t) of one picture of a Gaussian problem: what a perfect classifier says."""
+    known = problem.known[picture]
+    matrix, y = keep_matrix(known), problem.truths[picture][known]
+
+    def log_density(x: Tensor, schedule: Schedule, t: int) -> Tensor:
+        clean = x / math.sqrt(float(schedule.alpha_bar[t]))
+        return problem.prior.log_likelihood(clean, schedule.sigma(t), matrix, y)
+
+    return log_density
+
+
+def prior_errors(problem: Problem, count: int, seed: int = 0) -> Errors:
+    """Errors of draws from the prior, which know nothing of the kept pixels: what every method has to beat."""
+    rng = torch.Generator().manual_seed(seed)
+    draws = torch.stack([problem.prior.sample(count, rng).flatten(1) for _ in problem.truths])
+    return errors(problem, draws)
+
+
+def exact_errors(problem: Problem, count: int, seed: int = 0) -> Errors:
+    """Errors of exact draws from the posteriors: what no method can beat but by chance."""
+    rng = torch.Generator().manual_seed(seed)
+    return errors(problem, torch.stack([p.sample(count, rng).flatten(1) for p in problem.posteriors()]))
+
+
+def default_schedule(steps: int) -> Schedule:
+    """The schedule of every figure here: Ho et al.'s, scaled to the number of steps."""
+    return linear_schedule(steps)

@@ -1,0 +1,76 @@
+"""A sampler with its knobs, as asked for on a command line: checked once, before anything heavy is loaded."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from torch import Tensor
+
+from models.teacher.samplers import SAMPLERS, Sampler
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """Which sampler, how many steps, and its knobs.
+
+    Attributes:
+        name: row of ``SAMPLERS``.
+        steps: of the respaced schedule.
+        knobs: those that differ from the sampler's defaults.
+    """
+
+    name: str
+    steps: int
+    knobs: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def row(self) -> Sampler:
+        """The row of ``SAMPLERS``."""
+        return SAMPLERS[self.name]
+
+    def bound(self) -> Callable[..., Tensor]:
+        """The sampling function with its knobs given."""
+        return partial(self.row.sample, **self.knobs)
+
+
+def parse_settings(name: str, steps: int, settings: list[str], *, observes: bool) -> SamplerSettings:
+    """Check a sampler's name and its ``key=value`` knobs.
+
+    Args:
+        name: as typed.
+        steps: as typed.
+        settings: ``--set`` options.
+        observes: whether the sampler has to restore an observation.
+
+    Raises:
+        ValueError: an unknown sampler or knob, one that restores nothing, steps below 1, or a value of the wrong type.
+    """
+    allowed = [row for row, sampler in SAMPLERS.items() if sampler.observes or not observes]
+    if name not in allowed:
+        raise ValueError(f"sampler is {name!r}; allowed: {', '.join(allowed)}")
+    if steps < 1:
+        raise ValueError(f"--steps: {steps} given, at least 1 is needed")
+    knobs: dict[str, object] = {}
+    defaults = SAMPLERS[name].knobs
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or key not in defaults:
+            known = ", ".join(f"{knob}={value}" for knob, value in defaults.items()) or "none"
+            raise ValueError(f"--set {setting}: expected key=value; {name} has these knobs: {known}")
+        knobs[key] = _value(setting, text, defaults[key])
+    return SamplerSettings(name, steps, knobs)
+
+
+def _value(setting: str, text: str, default: object) -> object:
+    if isinstance(default, str):
+        return text
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = None
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(default):
+        raise ValueError(f"--set {setting}: a {'whole ' if isinstance(default, int) else ''}number is needed, such as {default}")
+    return value
