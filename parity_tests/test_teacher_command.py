@@ -117,6 +117,7 @@ def test_mistakes_are_one_line(capsys, work, changes, extra, message):
 
 
 def test_words_are_knobs_too():
+    assert parse_settings("diffpir", 10, ["lambda=4"], observes=True).knobs == {"lambda_": 4.0}
     assert parse_settings("pigdm", 10, ["weighting=paper", "eta=1"], observes=True).knobs == {"weighting": "paper", "eta": 1.0}
     assert parse_settings("ddpm", 10, [], observes=False).row.observes is False
 

@@ -29,7 +29,7 @@ BOUNDS = {
     # sampler     knobs                                             mean   covariance: measured with this seed, plus 20 %
     "guided": ({}, 0.71, 0.68),
     "repaint": ({"travel_length": 1, "travel_repeat": 5}, 0.32, 0.18),
-    "mcg": ({"alpha": 0.1}, 0.40, 0.10),
+    "mcg": ({}, 0.40, 0.10),
     "pigdm": ({}, 0.47, 0.17),
     "ddnm": ({}, 0.61, 0.57),
     "ddnm_plus": ({"travel_length": 1, "travel_repeat": 5}, 0.36, 0.16),

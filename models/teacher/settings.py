@@ -52,13 +52,15 @@ def parse_settings(name: str, steps: int, settings: list[str], *, observes: bool
     if steps < 1:
         raise ValueError(f"--steps: {steps} given, at least 1 is needed")
     knobs: dict[str, object] = {}
-    defaults = SAMPLERS[name].knobs
+    # Python reserves `lambda`, so that knob has an underscore in code and none on the command line.
+    defaults = {knob.rstrip("_"): value for knob, value in SAMPLERS[name].knobs.items()}
+    names = {knob.rstrip("_"): knob for knob in SAMPLERS[name].knobs}
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or key not in defaults:
             known = ", ".join(f"{knob}={value}" for knob, value in defaults.items()) or "none"
             raise ValueError(f"--set {setting}: expected key=value; {name} has these knobs: {known}")
-        knobs[key] = _value(setting, text, defaults[key])
+        knobs[names[key]] = _value(setting, text, defaults[key])
     return SamplerSettings(name, steps, knobs)
 
 

@@ -17,7 +17,7 @@ def sample_mcg(
     *,
     rng: Rng,
     callback: Callback | None = None,
-    alpha: float = 1.0,
+    alpha: float = 0.1,
 ) -> Tensor:
     """x'_{t-1} = ancestral step - alpha grad ||y - A x_0(x_t)||, then its measured part is replaced.
 
@@ -31,7 +31,7 @@ def sample_mcg(
         observation: noiseless.
         rng: of all noise.
         callback: told of every step.
-        alpha: length of the gradient step, at least 0; 0 is RePaint without resampling.
+        alpha: length of the gradient step, at least 0; 0 is RePaint without resampling, 1 overshoots (docs/teacher.md).
 
     Returns:
         x_0, on kept pixels equal to the observation.
