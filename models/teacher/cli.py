@@ -5,6 +5,11 @@ import importlib
 
 from models.cli_errors import Parser
 
+EXAMPLES = """examples:
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
+  python -m models teacher errors --problem field
+"""
+
 VERBS: dict[str, tuple[str, str]] = {
     # verb      module with add_arguments(parser) and main(args)   help
     "inpaint": ("models.teacher.cli_inpaint", "fill the hole of a photo with a denoiser of your own"),
@@ -14,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
 
 def add_arguments(parser: Parser) -> None:
     """One parser for each verb below."""
+    parser.epilog = EXAMPLES
     verbs = parser.add_subparsers(dest="teacher_verb", metavar="VERB", required=True)
     for verb, (module, help_text) in VERBS.items():
         verb_parser = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
