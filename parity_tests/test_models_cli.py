@@ -353,6 +353,7 @@ def test_verbs_need_no_exporter(here, verb):
         "evaluate": (("--data", "photos", *SMALL), 3),
         "info": (("small.safetensors",), 0),
         "masks": (("--out", "masks.npz", "--size", "16", "--count", "2"), 0),
+        "teacher": (("inpaint", "--help"), 0),
     }[verb]
     child = process(verb, *arguments, script=script)
     _, err = child.communicate(timeout=120)
