@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
         ValueError: bad arguments or data, see the message.
         ToolchainMissing: Accelerate or TensorBoard is not installed.
     """
-    _check_numbers(args)
+    check_limits(args)
     config, saved = _configuration(args)
     # Imported late: whoever only asks for help, or made a mistake above, does not wait for it.
     from models.engine import Engine
@@ -75,13 +75,13 @@ def main(args: argparse.Namespace) -> int:
     paths = DATASETS[args.dataset](args.data, "train")[: args.limit]
     facts = _facts(args, paths)
     if args.val:
-        _check_apart(paths, args.val)
+        check_apart(paths, args.val)
     state = _state(args, config, saved, engine.device, facts)
     perceptual = _perceptual(args, engine.device) if config.perceptual else None
     photos = open_photos(
         paths,
         max(size for _, size, _ in config.stages),
-        memory_gb=_memory_gb(args, engine.processes),
+        memory_gb=memory_share(args.memory_gb, engine.processes),
         index=args.out / "photo_sizes.txt" if engine.is_main else None,
         short_side=args.short_side,
     )
@@ -164,7 +164,12 @@ def _describe(
     print(f"{engine.processes} process(es) on {engine.device.type}, {precision}, {photos} photos", file=sys.stderr)
 
 
-def _check_numbers(args: argparse.Namespace) -> None:
+def check_limits(args: argparse.Namespace) -> None:
+    """Refuse limits that are not positive numbers.
+
+    Raises:
+        ValueError: naming the option.
+    """
     for name, value in (("--max-minutes", args.max_minutes), ("--save-seconds", args.save_seconds)):
         if not value > 0:  # not a number is not, either
             raise ValueError(f"{name} is {value:g}, it must be positive")
@@ -204,7 +209,7 @@ def _configuration(args: argparse.Namespace) -> tuple[TrainConfig, Path | None]:
 
 def _facts(args: argparse.Namespace, paths: list[Path]) -> dict[str, str]:
     """What decides the weights beside the configuration."""
-    facts = {"photos_sha256": _names_sha256(args.data, paths)}
+    facts = {"photos_sha256": names_sha256(args.data, paths)}
     if args.short_side:
         facts["short_side"] = str(args.short_side)
     if args.perceptual:
@@ -242,14 +247,14 @@ def _perceptual(args: argparse.Namespace, device: torch.device) -> Perceptual:
     return read_perceptual(args.perceptual, device)
 
 
-def _memory_gb(args: argparse.Namespace, processes: int) -> float | None:
+def memory_share(memory_gb: float | None, processes: int) -> float | None:
     """This process's share: every process holds the photos, and several of them may be on one host."""
     if processes == 1:
-        return args.memory_gb
-    return (args.memory_gb or SHARE * available_bytes() / GB) / processes
+        return memory_gb
+    return (memory_gb or SHARE * available_bytes() / GB) / processes
 
 
-def _check_apart(paths: list[Path], val: Path) -> None:
+def check_apart(paths: list[Path], val: Path) -> None:
     """Refuse photos that an evaluation will be shown."""
     shared = overlap(paths, find_photos(val))
     if shared:
@@ -257,7 +262,7 @@ def _check_apart(paths: list[Path], val: Path) -> None:
         raise ValueError(f"{len(shared)} photos of {val} are in the training set, first {train} = {same}; remove them from one")
 
 
-def _names_sha256(folder: Path, paths: list[Path]) -> str:
+def names_sha256(folder: Path, paths: list[Path]) -> str:
     """Hash of the file names and sizes, enough to tell data sets apart without reading them twice."""
     lines = [f"{path.relative_to(folder)} {path.stat().st_size}\n" for path in paths]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

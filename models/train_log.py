@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -31,19 +31,21 @@ class RunLog:
 
     Args:
         folder: run folder.
-        config: of the run.
+        title: what is trained, for the progress bar.
+        steps: last step of the run.
+        rate: learning rate at a step.
         step: first step of this part of the run; what an earlier part logged beyond it is dropped, because it comes again.
 
     Raises:
         ToolchainMissing: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, config: TrainConfig, step: int) -> None:
+    def __init__(self, folder: Path, title: str, steps: int, rate: Callable[[int], float], step: int) -> None:
         try:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
             raise ToolchainMissing("training logs need TensorBoard: pip install 'wavefill[train]'") from error
-        self._folder, self._config, self._first = folder, config, step
+        self._folder, self._steps_in_all, self._rate = folder, steps, rate
         self._file = folder / "log.jsonl"
         if self._file.exists():
             lines = self._file.read_text(encoding="utf-8").splitlines()
@@ -52,7 +54,7 @@ class RunLog:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         # A terminal is refreshed every two seconds, a log file every half minute.
         pause = 2.0 if sys.stderr.isatty() else 30.0
-        self._bar = tqdm(total=config.steps, initial=step, desc=f"training {config.spec}", unit="step", mininterval=pause)
+        self._bar = tqdm(total=steps, initial=step, desc=f"training {title}", unit="step", mininterval=pause)
         self._forget()
 
     def __enter__(self) -> "RunLog":
@@ -80,7 +82,7 @@ class RunLog:
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._steps, self._images, self._networks_s = self._steps + 1, self._images + images, self._networks_s + networks_s
         self._bar.update()
-        if step % LOG_STEPS == 0 or step == self._config.steps:
+        if step % LOG_STEPS == 0 or step == self._steps_in_all:
             self._write(step)
 
     def _write(self, step: int) -> None:
@@ -90,7 +92,7 @@ class RunLog:
         line = {
             "step": step,
             **means,
-            "learning_rate": self._config.rate(step - 1),
+            "learning_rate": self._rate(step - 1),
             "images_per_s": round(self._images / seconds, 1),
             "networks_share": round(self._networks_s / seconds, 3),
         }
@@ -99,18 +101,18 @@ class RunLog:
         for name, value in line.items():
             if name != "step":
                 self._board.add_scalar(name, value, step)
-        self._bar.set_postfix(hole_l1=line.get("hole_l1"), img_s=line["images_per_s"])
+        first = next(iter(means))
+        self._bar.set_postfix({first: means[first], "img_s": line["images_per_s"]})
         self._forget()
 
-    def samples(self, state: TrainState, photos: Photos) -> None:
-        """Fill the holes of a few fixed crops with the averaged weights; a sheet in ``samples/`` and in TensorBoard."""
-        page = sample_sheet(state, photos, self._config)
-        write_atomically(self._folder / "samples" / f"{state.step:07d}.png", _png(page))
-        self._board.add_image("samples", page, state.step, dataformats="HWC")
+    def samples(self, step: int, page: Pixels) -> None:
+        """Keep a sheet of samples, (H, W, 3) uint8, in ``samples/`` and in TensorBoard."""
+        write_atomically(self._folder / "samples" / f"{step:07d}.png", _png(page))
+        self._board.add_image("samples", page, step, dataformats="HWC")
 
 
 def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig) -> Pixels:
-    """Photo, hole and fill of the first crops of step 0 at the size of the last stage; (H, W, 3) uint8."""
+    """Photo, hole and fill by the average, of the first crops of step 0 at the size of the last stage; (H, W, 3) uint8."""
     last = config.stages[-1][1]
     still = type(config)(spec=config.spec, stages=((0, last, SAMPLES),), seed=config.seed)
     batch = make_batch(photos, still, 0)

@@ -15,7 +15,7 @@ from models.data.batches import batches
 from models.data.photo_source import Photos
 from models.engine import Engine
 from models.train_config import TrainConfig
-from models.train_log import RunLog
+from models.train_log import RunLog, sample_sheet
 from models.train_state import TrainState
 from models.train_step import Perceptual, train_step
 
@@ -59,7 +59,10 @@ def run(
         KeyboardInterrupt: Ctrl-C or SIGTERM; the step in progress is finished and saved first.
     """
     began = saved = time.monotonic()
-    with stop_signals() as stop, RunLog(folder, config, state.step) if engine.is_main else nullcontext() as log:
+    with (
+        stop_signals() as stop,
+        RunLog(folder, config.spec, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
+    ):
         for batch in batches(photos, config, state.step, engine.share):
             before = time.monotonic()
             images = config.stage(state.step)[1]
@@ -67,7 +70,7 @@ def run(
             if log:
                 log.add(state.step, figures, images, time.monotonic() - before)
                 if limits.sample_steps and (state.step % limits.sample_steps == 0 or state.step == config.steps):
-                    log.samples(state, photos)
+                    log.samples(state.step, sample_sheet(state, photos, config))
             # The clock and the signals of any process stop all of them at the same step.
             if engine.any(stop.is_set() or time.monotonic() - began > 60 * limits.minutes):
                 break

@@ -13,6 +13,7 @@ EXAMPLES = """examples:
 VERBS: dict[str, tuple[str, str]] = {
     # verb      module with add_arguments(parser) and main(args)   help
     "inpaint": ("models.teacher.cli_inpaint", "fill the hole of a photo with a denoiser of your own"),
+    "train": ("models.teacher.cli_train", "train a denoiser or a few-step generator on your photos"),
     "errors": ("models.teacher.cli_errors_table", "measure every sampler against posteriors known in closed form"),
 }
 

@@ -11,11 +11,10 @@ from models.cli_errors import note
 from models.conventions import MASK_THRESHOLD
 from models.images import WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
 from models.inpaint import hole_groups, inpaint
-from models.teacher.diffusers_folder import load_diffusers
+from models.teacher.load import load_teacher, network_calls
 from models.teacher.restore import complete, teacher_run
 from models.teacher.samplers import SAMPLERS
-from models.teacher.schedule import Schedule, calls
-from models.teacher.settings import SamplerSettings, parse_settings
+from models.teacher.settings import DEFAULT_STEPS, parse_settings
 
 EXAMPLES = """examples:
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
@@ -24,6 +23,10 @@ EXAMPLES = """examples:
 The mask has the photo's size: white (128 and more) is filled, black is kept. A photo of any size is filled in windows of the size
 that the denoiser was trained on. What each sampler is for: docs/teacher.md.
 """
+
+
+DENOISER_HELP = "diffusers folder (UNet2DModel and scheduler); for ddgan and wavediff a generator.safetensors"
+STEPS_HELP = f"steps of the respaced schedule (default: {DEFAULT_STEPS}; ddgan and wavediff have their own)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     names = ", ".join(name for name, row in SAMPLERS.items() if row.observes)
     parser.add_argument("--sampler", required=True, metavar="NAME", help=names)
-    parser.add_argument("--denoiser", type=Path, required=True, metavar="DIR", help="diffusers folder: UNet2DModel and scheduler")
+    parser.add_argument("--denoiser", type=Path, required=True, metavar="PATH", help=DENOISER_HELP)
     parser.add_argument("--size", type=int, metavar="N", help="refuse a denoiser of another picture size")
-    parser.add_argument("--steps", type=int, default=250, metavar="N", help="steps of the respaced schedule (default: 250)")
+    parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
@@ -64,16 +67,13 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.mask}: the mask is full: it keeps no pixel of the photo to continue from")
     if (mask.values < MASK_THRESHOLD).all():
         raise ValueError(f"{args.mask}: the mask is empty: there is nothing to fill (white pixels are filled)")
-    teacher = load_diffusers(args.denoiser, args.device)
-    if args.size is not None and args.size != teacher.size:
-        raise ValueError(f"--size: {args.size} given, but {args.denoiser} was trained on pictures of {teacher.size}")
-    schedule = teacher.schedule.respaced(settings.steps)
-    total = network_calls(settings, schedule) * len(hole_groups(mask.values >= MASK_THRESHOLD, max(1, teacher.size // 2)))
+    teacher = load_teacher(args.denoiser, settings, args.device, args.size)
+    total = network_calls(settings, teacher.schedule) * len(hole_groups(mask.values >= MASK_THRESHOLD, max(1, teacher.size // 2)))
     with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
         run = teacher_run(
             lambda photos, holes: complete(
                 teacher.denoiser,
-                schedule,
+                teacher.schedule,
                 settings,
                 photos,
                 holes,
@@ -104,15 +104,3 @@ def check_device(device: str) -> None:
         raise ValueError(f"--device: {device!r} given, cpu and cuda are allowed")
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device: cuda asked for, but there is none here; use cpu")
-
-
-def network_calls(settings: SamplerSettings, schedule: Schedule) -> int:
-    """Calls of the denoiser for one picture.
-
-    Raises:
-        ValueError: a travel out of range.
-    """
-    knobs = {**settings.row.knobs, **settings.knobs}
-    if "travel_length" not in knobs:
-        return schedule.steps
-    return calls(schedule.travel(int(str(knobs["travel_length"])), int(str(knobs["travel_repeat"]))))

@@ -10,6 +10,7 @@ from torch import Tensor
 from models.conventions import MASK_THRESHOLD, PIXEL_SCALE
 from models.inpaint import Run
 from models.teacher.denoiser import Denoiser
+from models.teacher.few_step_file import LatentDenoiser
 from models.teacher.observation import Keep, Observation
 from models.teacher.poisson import poisson_blend
 from models.teacher.samplers.step import Callback
@@ -20,7 +21,7 @@ Pixels = NDArray[np.uint8]
 
 
 def complete(
-    denoiser: Denoiser,
+    denoiser: Denoiser | LatentDenoiser,
     schedule: Schedule,
     settings: SamplerSettings,
     photos: Pixels,
@@ -34,7 +35,7 @@ def complete(
     """Fill the holes of a batch of photos.
 
     Args:
-        denoiser: of pictures of this size in [-1, 1].
+        denoiser: of pictures of this size in [-1, 1]; for ``ddgan`` and ``wavediff``, their generator.
         schedule: to walk, already respaced.
         settings: sampler and knobs.
         photos: (N, H, W, 3) uint8.

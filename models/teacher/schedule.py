@@ -136,6 +136,27 @@ def linear_schedule(steps: int, *, first: float = 1e-4, last: float = 0.02, refe
     return Schedule(torch.cat([torch.zeros(1, dtype=torch.float64), betas]))
 
 
+def vp_schedule(steps: int, *, first: float = 0.1, last: float = 20.0) -> Schedule:
+    """The variance-preserving process of continuous time cut into a few equal steps, for generators that take them one by one.
+
+    alpha_bar(s) = exp(-(last - first) s^2 / 2 - first s) (Song et al., *Score-Based Generative Modeling*, 2021, eq. 33), at
+    s = t / T (Xiao et al., *Denoising Diffusion GANs*, 2022, appendix C).
+
+    Args:
+        steps: T.
+        first: beta(0).
+        last: beta(1); alpha_bar at the end is 4e-5.
+
+    Raises:
+        ValueError: no step.
+    """
+    if steps < 1:
+        raise ValueError(f"{steps} steps asked for, at least 1 is needed")
+    s = torch.arange(steps + 1, dtype=torch.float64) / steps
+    alpha_bar = torch.exp(-(last - first) * s.square() / 2 - first * s)
+    return Schedule(torch.cat([torch.zeros(1, dtype=torch.float64), 1 - alpha_bar[1:] / alpha_bar[:-1]]))
+
+
 def calls(path: list[int]) -> int:
     """Network calls along a path of states: its steps down."""
     return sum(after < before for before, after in itertools.pairwise(path))

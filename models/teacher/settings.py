@@ -9,6 +9,9 @@ from torch import Tensor
 
 from models.teacher.samplers import SAMPLERS, Sampler
 
+DEFAULT_STEPS = 250
+"""RePaint's number; what the error tables are measured with."""
+
 
 @dataclass(frozen=True)
 class SamplerSettings:
@@ -16,12 +19,12 @@ class SamplerSettings:
 
     Attributes:
         name: row of ``SAMPLERS``.
-        steps: of the respaced schedule.
+        steps: of the respaced schedule; None: those that a few-step generator was trained for.
         knobs: those that differ from the sampler's defaults.
     """
 
     name: str
-    steps: int
+    steps: int | None
     knobs: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -34,12 +37,12 @@ class SamplerSettings:
         return partial(self.row.sample, **self.knobs)
 
 
-def parse_settings(name: str, steps: int, settings: list[str], *, observes: bool) -> SamplerSettings:
+def parse_settings(name: str, steps: int | None, settings: list[str], *, observes: bool) -> SamplerSettings:
     """Check a sampler's name and its ``key=value`` knobs.
 
     Args:
         name: as typed.
-        steps: as typed.
+        steps: as typed, None for the default.
         settings: ``--set`` options.
         observes: whether the sampler has to restore an observation.
 
@@ -49,7 +52,9 @@ def parse_settings(name: str, steps: int, settings: list[str], *, observes: bool
     allowed = [row for row, sampler in SAMPLERS.items() if sampler.observes or not observes]
     if name not in allowed:
         raise ValueError(f"sampler is {name!r}; allowed: {', '.join(allowed)}")
-    if steps < 1:
+    if steps is None and not SAMPLERS[name].few_step:
+        steps = DEFAULT_STEPS
+    if steps is not None and steps < 1:
         raise ValueError(f"--steps: {steps} given, at least 1 is needed")
     knobs: dict[str, object] = {}
     # Python reserves `lambda`, so that knob has an underscore in code and none on the command line.

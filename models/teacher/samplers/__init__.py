@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from models.teacher.samplers.ddgan import sample_ddgan
 from models.teacher.samplers.ddim import sample_ddim
 from models.teacher.samplers.ddnm import sample_ddnm
 from models.teacher.samplers.ddnm_plus import sample_ddnm_plus
@@ -15,6 +16,7 @@ from models.teacher.samplers.guided import sample_guided
 from models.teacher.samplers.mcg import sample_mcg
 from models.teacher.samplers.pigdm import sample_pigdm
 from models.teacher.samplers.repaint import sample_repaint
+from models.teacher.samplers.wavediff import sample_wavediff
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Sampler:
         noisy: whether it takes sigma_y > 0.
         exact: whether a noiseless observation holds exactly in the result.
         differentiates: whether it needs the gradient of the denoiser: more memory, two to three times the cost of a call.
+        few_step: whether it takes a generator trained for it (``models.teacher.few_step_file``) and not a denoiser.
     """
 
     sample: Callable[..., Tensor]
@@ -36,6 +39,7 @@ class Sampler:
     noisy: bool = False
     exact: bool = True
     differentiates: bool = False
+    few_step: bool = False
 
     @property
     def knobs(self) -> dict[str, object]:
@@ -54,4 +58,6 @@ SAMPLERS: dict[str, Sampler] = {
     "ddnm": Sampler(sample_ddnm, "Wang et al., 2023"),
     "ddnm_plus": Sampler(sample_ddnm_plus, "Wang et al., 2023", noisy=True),
     "diffpir": Sampler(sample_diffpir, "Zhu et al., 2023", noisy=True),
+    "ddgan": Sampler(sample_ddgan, "Xiao et al., 2022", few_step=True),
+    "wavediff": Sampler(sample_wavediff, "Phung et al., 2023", few_step=True),
 }

@@ -1,0 +1,1 @@
+"""Training of teachers: a denoiser by the DDPM objective, and generators that need four steps instead of hundreds."""

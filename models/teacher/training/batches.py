@@ -1,0 +1,62 @@
+"""Batches of a teacher's training: functions of (photos, seed, step, index), whatever ran before, on however many processes."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.conventions import PIXEL_SCALE
+from models.data.photo_source import Photos
+from models.teacher.training.config import TeacherConfig
+
+NOISES = {"ddpm": 1, "ddgan": 3, "wavediff": 3}
+"""Independent noises that one sample's loss needs."""
+
+
+@dataclass(frozen=True)
+class TeacherBatch:
+    """One step's samples, with everything random that happens to them.
+
+    Attributes:
+        pictures: (N, 3, H, W) float32 in [-1, 1].
+        steps: (N,) int64, the state that each is noised to: 1 ... T.
+        noise: (N, K, C, h, w) standard normal, of the shape of what is diffused.
+        latents: (N, L) standard normal, for a few-step generator.
+    """
+
+    pictures: Tensor
+    steps: Tensor
+    noise: Tensor
+    latents: Tensor
+
+    def to(self, device: torch.device) -> "TeacherBatch":
+        """The same on another device."""
+        return TeacherBatch(*(value.to(device, non_blocking=True) for value in self.__dict__.values()))
+
+
+def make_batch(photos: Photos, config: TeacherConfig, step: int, indices: range) -> TeacherBatch:
+    """Some samples of a step's batch. Each has a generator of its own, so that they can be made apart."""
+    rngs = [np.random.default_rng((config.seed, 1, step, index)) for index in indices]
+    crops = np.stack(photos.crops(config.size, rngs))
+    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / PIXEL_SCALE - 1
+    # Faces and streets turned left to right are faces and streets; text is too small to be read at this size.
+    flips = torch.tensor([bool(rng.integers(2)) for rng in rngs]).view(-1, 1, 1, 1)
+    steps = torch.tensor([1 + int(rng.integers(config.noise_steps)) for rng in rngs])
+    shape = (NOISES[config.kind], *config.shape)
+    noise = np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in rngs])
+    latents = np.stack([rng.standard_normal(config.latent, dtype=np.float32) for rng in rngs])
+    return TeacherBatch(torch.where(flips, pictures.flip(3), pictures), steps, torch.from_numpy(noise), torch.from_numpy(latents))
+
+
+def batches(photos: Photos, config: TeacherConfig, first: int, indices: range) -> Iterator[TeacherBatch]:
+    """One process's batches from step ``first`` to the end, prepared one ahead in a thread while the networks run."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        following = pool.submit(make_batch, photos, config, first, indices)
+        for step in range(first, config.steps):
+            batch = following.result()
+            if step + 1 < config.steps:
+                following = pool.submit(make_batch, photos, config, step + 1, indices)
+            yield batch
