@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     # verb      module with add_arguments(parser) and main(args)   help
     "inpaint": ("models.teacher.cli_inpaint", "fill the hole of a photo with a denoiser of your own"),
     "train": ("models.teacher.cli_train", "train a denoiser or a few-step generator on your photos"),
+    "generate": ("models.teacher.cli_generate", "complete many photos, as shards for the student's training"),
     "errors": ("models.teacher.cli_errors_table", "measure every sampler against posteriors known in closed form"),
 }
 

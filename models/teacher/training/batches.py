@@ -42,13 +42,11 @@ def make_batch(photos: Photos, config: TeacherConfig, step: int, indices: range)
     rngs = [np.random.default_rng((config.seed, 1, step, index)) for index in indices]
     crops = np.stack(photos.crops(config.size, rngs))
     pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / PIXEL_SCALE - 1
-    # Faces and streets turned left to right are faces and streets; text is too small to be read at this size.
-    flips = torch.tensor([bool(rng.integers(2)) for rng in rngs]).view(-1, 1, 1, 1)
     steps = torch.tensor([1 + int(rng.integers(config.noise_steps)) for rng in rngs])
     shape = (NOISES[config.kind], *config.shape)
     noise = np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in rngs])
     latents = np.stack([rng.standard_normal(config.latent, dtype=np.float32) for rng in rngs])
-    return TeacherBatch(torch.where(flips, pictures.flip(3), pictures), steps, torch.from_numpy(noise), torch.from_numpy(latents))
+    return TeacherBatch(pictures, steps, torch.from_numpy(noise), torch.from_numpy(latents))
 
 
 def batches(photos: Photos, config: TeacherConfig, first: int, indices: range) -> Iterator[TeacherBatch]:

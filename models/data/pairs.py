@@ -1,0 +1,152 @@
+"""A teacher's completions as training targets: random access to the shards of ``python -m models teacher generate``."""
+
+import hashlib
+import io
+import sys
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.data.memory import available_bytes
+from models.images import Pixels
+from models.teacher.shards import PARTS, ShardIndex, fault, shard_path
+
+GB = 1_000_000_000
+SHARE = 0.25
+"""Of the memory that is available, for samples as they lie in their files; the photos have half."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A completed photo.
+
+    Attributes:
+        photo: (S, S, 3) uint8.
+        hole: (S, S) bool.
+        completion: (S, S, 3) uint8, equal to the photo outside the hole.
+    """
+
+    photo: Pixels
+    hole: NDArray[np.bool_]
+    completion: Pixels
+
+
+@dataclass
+class PairShards:
+    """Samples of a folder of shards; a sample is a function of the folder's content and its number.
+
+    Attributes:
+        index: what the shards have in common.
+        sha256: of all of them, for a run's facts.
+        entries: for each sample, its shard and where in it the photo, the mask and the completion lie: (offset, length).
+    """
+
+    index: ShardIndex
+    sha256: str
+    entries: list[tuple[int, tuple[tuple[int, int], ...]]]
+    _tars: list[bytes | Path] = field(repr=False)
+
+    @staticmethod
+    def open(folder: Path, *, memory_gb: float | None = None) -> "PairShards":
+        """Check every shard against its hash and find its samples; kept in memory, undecoded, where they fit.
+
+        Args:
+            folder: of the shards.
+            memory_gb: memory for them in GB of 10^9 bytes; default a quarter of what is available.
+
+        Raises:
+            ValueError: no shards, or some are missing or broken.
+        """
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: no such folder of shards")
+        index = ShardIndex.read(folder)
+        faults = [(s, fault(folder, s, len(index.samples(s)))) for s in range(index.shards)]
+        broken = [(shard, reason) for shard, reason in faults if reason]
+        if broken:
+            shard, reason = broken[0]
+            more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+            raise ValueError(
+                f"{shard_path(folder, shard)}: {reason}{more}; generate again with the same command to complete them"
+            )
+        paths = [shard_path(folder, s) for s in range(index.shards)]
+        entries, digest = [], hashlib.sha256(index.to_json().encode())
+        for shard, path in enumerate(paths):
+            digest.update(path.with_suffix(".json").read_bytes())
+            entries += [(shard, spans) for spans in _spans(path)]
+        if len(entries) != index.count:
+            raise ValueError(f"{folder}: {len(entries)} samples instead of {index.count}")
+        needed = sum(path.stat().st_size for path in paths)
+        budget = SHARE * available_bytes() if memory_gb is None else memory_gb * GB
+        tars: list[bytes | Path] = [path.read_bytes() for path in paths] if needed <= budget else list(paths)
+        where = "in memory" if needed <= budget else "read from their files"
+        print(f"{len(entries)} completions of {index.size} pixels {where}: {needed / GB:.2f} GB", file=sys.stderr)
+        return PairShards(index, digest.hexdigest(), entries, tars)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def require_size(self, size: int) -> None:
+        """Refuse pictures that cannot be had from these by halving.
+
+        Raises:
+            ValueError: another size.
+        """
+        sizes = [self.index.size >> k for k in range(8) if self.index.size % (1 << k) == 0 and self.index.size >> k >= 16]
+        if size not in sizes:
+            found = ", ".join(map(str, sizes))
+            raise ValueError(f"completions have {self.index.size} pixels; a run at {size} cannot use them (allowed: {found})")
+
+    def get(self, number: int, size: int | None = None) -> Pair:
+        """One sample.
+
+        Args:
+            number: from 0.
+            size: reduce to this by means over blocks; a block with a pixel of the hole in it is hole.
+
+        Raises:
+            ValueError: a size that cannot be had by halving.
+        """
+        shard, spans = self.entries[number]
+        photo, mask, completion = (_decode(self._tars[shard], span) for span in spans)
+        hole = mask > 0
+        factor = 1 if size is None else self.index.size // size
+        if factor > 1:
+            assert size is not None
+            self.require_size(size)
+            photo, completion = (np.asarray(Image.fromarray(one).reduce(factor)) for one in (photo, completion))
+            hole = hole.reshape(size, factor, size, factor).any((1, 3))
+        return Pair(photo, hole, completion)
+
+    def draw(self, size: int, rng: np.random.Generator) -> Pair:
+        """A random sample that is not all hole at this size; a function of the generator's state."""
+        while True:
+            pair = self.get(int(rng.integers(len(self))), size)
+            if not pair.hole.all():
+                return pair
+
+
+def _spans(path: Path) -> list[tuple[tuple[int, int], ...]]:
+    spans = []
+    with tarfile.open(path, "r:") as tar:
+        members = tar.getmembers()
+        for first in range(0, len(members), len(PARTS)):
+            parts = members[first : first + len(PARTS)]
+            if [m.name.split(".", 1)[1] for m in parts] != list(PARTS):
+                raise ValueError(f"{path}: sample {parts[0].name} is not made of {', '.join(PARTS)}")
+            spans.append(tuple((m.offset_data, m.size) for m in parts[:3]))
+    return spans
+
+
+def _decode(tar: bytes | Path, span: tuple[int, int]) -> NDArray[np.uint8]:
+    offset, length = span
+    if isinstance(tar, bytes):
+        content = tar[offset : offset + length]
+    else:
+        with tar.open("rb") as file:
+            file.seek(offset)
+            content = file.read(length)
+    return np.asarray(Image.open(io.BytesIO(content)))

@@ -1,0 +1,208 @@
+"""Shards of completions: WebDataset tar files whose bytes are a function of their samples, each beside a small file with its hash.
+
+A sample is four files with one key: ``000000017.photo.png``, ``.mask.png`` (white is the hole), ``.completion.png`` and ``.json``.
+``index.json`` says what all shards of a folder have in common. Every shard is written under another name and renamed, and its
+``shard-000000.json`` follows: a shard without one, or with another hash, is not there.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.checkpoint import sha256, write_atomically
+from models.images import Pixels
+
+FORMAT = "wavefill-shards-1"
+PARTS = ("photo.png", "mask.png", "completion.png", "json")
+"""Files of a sample, in this order."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of a shard.
+
+    Attributes:
+        index: of the sample in the whole generation, from 0.
+        photo: (S, S, 3) uint8.
+        hole: (S, S) bool, True where the completion was made up.
+        completion: (S, S, 3) uint8, equal to the photo outside the hole.
+        provenance: how it came about; JSON.
+    """
+
+    index: int
+    photo: Pixels
+    hole: NDArray[np.bool_]
+    completion: Pixels
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """What the shards of a folder have in common.
+
+    Attributes:
+        count: samples of the whole generation.
+        per_shard: samples of each shard; the last one may have fewer.
+        size: side of the pictures in pixels.
+        settings: everything else that decides their content, by name; JSON.
+    """
+
+    count: int
+    per_shard: int
+    size: int
+    settings: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in ("count", "per_shard", "size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name.replace('_', '-')} is {getattr(self, name)}; at least 1 is needed")
+
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return -(-self.count // self.per_shard)
+
+    def samples(self, shard: int) -> range:
+        """Indices of a shard's samples."""
+        return range(shard * self.per_shard, min(self.count, (shard + 1) * self.per_shard))
+
+    def to_json(self) -> str:
+        """One object with sorted keys."""
+        values = {"format": FORMAT, "count": self.count, "per_shard": self.per_shard, "size": self.size}
+        return json.dumps({**values, "settings": self.settings}, indent=1, sort_keys=True)
+
+    @staticmethod
+    def read(folder: Path) -> "ShardIndex":
+        """Index of a folder.
+
+        Raises:
+            ValueError: there is none, or of another format.
+        """
+        file = folder / "index.json"
+        if not file.is_file():
+            raise ValueError(f"{folder}: no index.json; shards are made by python -m models teacher generate")
+        try:
+            raw = json.loads(file.read_text(encoding="utf-8"))
+            if raw["format"] != FORMAT:
+                raise ValueError(f"format is {raw['format']!r}, not {FORMAT!r}")
+            return ShardIndex(int(raw["count"]), int(raw["per_shard"]), int(raw["size"]), dict(raw["settings"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file}: not an index of shards: {error}") from error
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """Final name of a shard."""
+    return folder / f"shard-{shard:06d}.tar"
+
+
+def settle_index(folder: Path, index: ShardIndex) -> None:
+    """Write the index of a new folder, or compare it with what is there.
+
+    Raises:
+        ValueError: the folder holds shards made in another way; the first difference is named.
+        OSError: the folder cannot be written.
+    """
+    if not (folder / "index.json").exists():
+        if folder.is_dir() and any(folder.glob("shard-*.tar")):
+            raise ValueError(f"{folder}: holds shards without an index.json; choose another folder")
+        write_atomically(folder / "index.json", f"{index.to_json()}\n".encode())
+        return
+    there, asked = (_flat(one) for one in (ShardIndex.read(folder), index))
+    for name in sorted(there.keys() | asked.keys()):
+        if there.get(name) != asked.get(name):
+            was, now = there.get(name, "not set"), asked.get(name, "not set")
+            raise ValueError(f"{folder}: holds shards made with {name} {was}, not {now}; choose another folder")
+
+
+def _flat(index: ShardIndex) -> dict[str, Any]:
+    return {"count": index.count, "per-shard": index.per_shard, "size": index.size, **index.settings}
+
+
+def pack(samples: Sequence[Sample]) -> bytes:
+    """The tar file of a shard; equal samples give equal bytes, on every machine with the same zlib."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for sample in samples:
+            text = json.dumps({"index": sample.index, **sample.provenance}, sort_keys=True)
+            mask = np.where(sample.hole, np.uint8(255), np.uint8(0))
+            contents = (_png(sample.photo), _png(mask), _png(sample.completion), text.encode())
+            for part, content in zip(PARTS, contents, strict=True):
+                entry = tarfile.TarInfo(f"{sample.index:09d}.{part}")  # its time, owner and mode are constants
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def write_shard(folder: Path, shard: int, samples: Sequence[Sample]) -> None:
+    """Write a shard and then its hash.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; nothing is left under the shard's name.
+    """
+    path, content = shard_path(folder, shard), pack(samples)
+    # An old hash beside a new shard would call it broken, which is safe; the other way round is not possible.
+    write_atomically(path, content)
+    facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "samples": len(samples)}
+    write_atomically(path.with_suffix(".json"), f"{json.dumps(facts, indent=1, sort_keys=True)}\n".encode())
+
+
+def fault(folder: Path, shard: int, samples: int) -> str | None:
+    """Why a shard has to be made (again), or None for a whole one.
+
+    Args:
+        folder: of the shards.
+        shard: its number.
+        samples: how many it should have.
+    """
+    path = shard_path(folder, shard)
+    if not path.is_file():
+        return "missing"
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        wanted = facts["sha256"], int(facts["bytes"]), int(facts["samples"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return "its hash is missing"
+    if wanted[2] != samples:
+        return f"{wanted[2]} samples instead of {samples}"
+    if path.stat().st_size != wanted[1]:
+        return f"{path.stat().st_size} bytes instead of {wanted[1]}"
+    return None if sha256(path) == wanted[0] else "other bytes than its hash says"
+
+
+@contextlib.contextmanager
+def reserved(folder: Path, shard: int) -> Iterator[None]:
+    """Hold a shard for this process, and clear away what a killed one left half written.
+
+    Raises:
+        ValueError: another process makes this shard.
+    """
+    path = shard_path(folder, shard)
+    lock_file = folder / f".{path.stem}.lock"
+    with lock_file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"{path}: another process is making this shard; start each with a rank of its own") from error
+        for left in folder.glob(f".{path.stem}.*"):
+            if left != lock_file:
+                left.unlink(missing_ok=True)
+        yield
+        # Only by its holder: a waiting process would otherwise lock a file that is no longer there.
+        lock_file.unlink(missing_ok=True)
