@@ -17,6 +17,7 @@ from models.checkpoint import load_checkpoint, sha256, write_atomically
 from models.data.datasets import DATASETS
 from models.data.duplicates import overlap
 from models.data.memory import available_bytes
+from models.data.pairs import PairShards
 from models.data.photo_source import GB, SHARE, Photos, open_photos
 from models.data.photos import find_photos
 from models.spec import SPECS
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-minutes", type=float, default=float("inf"), metavar="N", help="stop after N minutes")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --set changes its settings")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--pairs", type=Path, metavar="DIR", help="shards of a teacher's completions to mix in (pairs_share)")
     parser.add_argument("--perceptual", type=Path, metavar="FILE", help="feature network for the perceptual loss")
     parser.add_argument("--licence", default="unstated", metavar="TEXT", help="terms of the weights, kept in their header")
     parser.add_argument("--memory-gb", type=float, metavar="N", help="memory for decoded photos (default: half of what is free)")
@@ -76,6 +78,11 @@ def main(args: argparse.Namespace) -> int:
     facts = _facts(args, paths)
     if args.val:
         check_apart(paths, args.val)
+    pairs = PairShards.open(args.pairs) if args.pairs else None
+    if pairs:
+        for _, size, _ in config.stages:
+            pairs.require_size(size)
+        facts["pairs_sha256"] = pairs.sha256
     state = _state(args, config, saved, engine.device, facts)
     perceptual = _perceptual(args, engine.device) if config.perceptual else None
     photos = open_photos(
@@ -86,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
         short_side=args.short_side,
     )
     with exclusive(args.out) if engine.is_main else nullcontext():
-        _go(args, config, engine, state, photos, facts, perceptual)
+        _go(args, config, engine, state, photos, facts, perceptual, pairs)
     engine.close()
     return 0
 
@@ -99,6 +106,7 @@ def _go(
     photos: Photos,
     facts: dict[str, str],
     perceptual: Perceptual | None,
+    pairs: PairShards | None,
 ) -> None:
     from models.train_loop import Limits, run
 
@@ -112,7 +120,7 @@ def _go(
         "torch": torch.__version__,
     }
     limits = Limits(args.max_minutes, args.save_seconds, args.sample_steps)
-    run(state, photos, config, args.out, engine, provenance=provenance, limits=limits, perceptual=perceptual)
+    run(state, photos, config, args.out, engine, provenance=provenance, limits=limits, perceptual=perceptual, pairs=pairs)
     if engine.is_main:
         print(f"training state and log are in {args.out}", file=sys.stderr)
         print(args.out / "checkpoint.safetensors")
@@ -232,7 +240,12 @@ def _state(
             state.start_from(start)
         return state
     state, _ = TrainState.load(saved, device, args.set)
-    for name, what in (("photos_sha256", "--data"), ("perceptual_sha256", "--perceptual"), ("short_side", "--short-side")):
+    for name, what in (
+        ("photos_sha256", "--data"),
+        ("perceptual_sha256", "--perceptual"),
+        ("pairs_sha256", "--pairs"),
+        ("short_side", "--short-side"),
+    ):
         if facts.get(name) != state.facts.get(name):
             raise ValueError(
                 f"{what}: not what the run in {args.out} was trained with; begin another run, with --init if you like"

@@ -38,6 +38,7 @@ class TrainConfig:
         feature_matching: weight of the distance of the discriminators' features.
         perceptual: weight of the distance of a given network's features; needs its file.
         perceptual_interval: that distance is taken in every so many steps and weighs as many times as much, like the penalty.
+        pairs_share: how many of the samples are a teacher's completions where a run is given some (``--pairs``); 0 to 1.
         precision: ``fp32``, or ``bf16`` for autocast, or ``auto``: bf16 where the processor multiplies it natively.
         seed: of initial weights, crops and masks.
     """
@@ -62,6 +63,7 @@ class TrainConfig:
     feature_matching: float = 0.0
     perceptual: float = 0.0
     perceptual_interval: int = 1
+    pairs_share: float = 0.5
     precision: str = "auto"
     seed: int = 0
 
@@ -91,6 +93,7 @@ class TrainConfig:
         for name in ("r1_gamma", "feature_matching", "perceptual"):
             _require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
         _require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
+        _require(0 <= self.pairs_share <= 1, f"pairs_share is {self.pairs_share}; it must lie between 0 and 1")
         for name in ("r1_interval", "perceptual_interval"):
             _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
         matched = self.feature_matching == 0 or bool(self.discriminators)

@@ -12,6 +12,7 @@ from types import FrameType
 
 from models.checkpoint import save_checkpoint
 from models.data.batches import batches
+from models.data.pairs import PairShards
 from models.data.photo_source import Photos
 from models.engine import Engine
 from models.train_config import TrainConfig
@@ -48,6 +49,7 @@ def run(
     provenance: dict[str, str],
     limits: Limits,
     perceptual: Perceptual | None = None,
+    pairs: PairShards | None = None,
 ) -> None:
     """Train until the last step or for so many minutes, whichever comes first; ends with a saved state.
 
@@ -63,7 +65,7 @@ def run(
         stop_signals() as stop,
         RunLog(folder, config.spec, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
     ):
-        for batch in batches(photos, config, state.step, engine.share):
+        for batch in batches(photos, config, state.step, engine.share, pairs):
             before = time.monotonic()
             images = config.stage(state.step)[1]
             figures = train_step(state, batch, config, engine, perceptual)

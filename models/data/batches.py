@@ -7,12 +7,15 @@ import numpy as np
 import torch
 
 from models.data.masks import sample_mask
+from models.data.pairs import PairShards
 from models.data.photo_source import Photos
 from models.train_config import TrainConfig
 from models.train_step import Batch
 
 
-def make_batch(photos: Photos, config: TrainConfig, step: int, indices: Sequence[int] | None = None) -> Batch:
+def make_batch(
+    photos: Photos, config: TrainConfig, step: int, indices: Sequence[int] | None = None, pairs: PairShards | None = None
+) -> Batch:
     """The batch of a step, or some of its samples.
 
     Args:
@@ -20,16 +23,29 @@ def make_batch(photos: Photos, config: TrainConfig, step: int, indices: Sequence
         config: seed and stages.
         step: of the optimiser.
         indices: which samples of the batch; default all. Every sample has a generator of its own, so that they can be made apart.
+        pairs: completions by a teacher; ``config.pairs_share`` of the samples are drawn from them, hole and all, and what the
+            teacher made up is what the student is to find.
     """
     size, count = config.stage(step)
     rngs = [np.random.default_rng((config.seed, step, index)) for index in (range(count) if indices is None else indices)]
     crops = photos.crops(size, rngs)
     holes = [sample_mask(size, rng)[1] for rng in rngs]
+    if pairs is not None:
+        # After the photo and its hole are drawn, and from the same generators: the photos of a run with a share of 0 are those of
+        # a run without pairs.
+        for position, rng in enumerate(rngs):
+            if rng.random() < config.pairs_share:
+                pair = pairs.draw(size, rng)
+                crops[position], holes[position] = pair.completion, pair.hole
     return Batch(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(holes)).unsqueeze(1))
 
 
 def batches(
-    photos: Photos, config: TrainConfig, first: int, share: Callable[[TrainConfig, int], Sequence[int]]
+    photos: Photos,
+    config: TrainConfig,
+    first: int,
+    share: Callable[[TrainConfig, int], Sequence[int]],
+    pairs: PairShards | None = None,
 ) -> Iterator[Batch]:
     """One process's batches from step ``first`` to the end, prepared one ahead in a thread while the networks run.
 
@@ -38,10 +54,11 @@ def batches(
         config: seed, stages, last step.
         first: step to begin with.
         share: (config, step) -> the samples that are this process's.
+        pairs: as for :func:`make_batch`.
     """
 
     def make(step: int) -> Batch:
-        return make_batch(photos, config, step, share(config, step))
+        return make_batch(photos, config, step, share(config, step), pairs)
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         following = pool.submit(make, first)

@@ -112,13 +112,13 @@ class PairShards:
         """
         shard, spans = self.entries[number]
         photo, mask, completion = (_decode(self._tars[shard], span) for span in spans)
-        hole = mask > 0
+        hole: NDArray[np.bool_] = np.asarray(mask > 0)
         factor = 1 if size is None else self.index.size // size
         if factor > 1:
             assert size is not None
             self.require_size(size)
             photo, completion = (np.asarray(Image.fromarray(one).reduce(factor)) for one in (photo, completion))
-            hole = hole.reshape(size, factor, size, factor).any((1, 3))
+            hole = np.any(hole.reshape(size, factor, size, factor), axis=(1, 3))
         return Pair(photo, hole, completion)
 
     def draw(self, size: int, rng: np.random.Generator) -> Pair:

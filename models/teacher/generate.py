@@ -165,7 +165,7 @@ def generate(
             if reason is None:
                 made.found.append(shard)
                 # What is there already says nothing about the speed.
-                bar.total -= count
+                bar.total = (bar.total or 0) - count
                 bar.refresh()
                 continue
             if time.monotonic() - began > 60 * max_minutes:

@@ -1,6 +1,6 @@
-"""Shards of completions: WebDataset tar files whose bytes are a function of their samples, each beside a small file with its hash.
+"""Shards of completions: WebDataset tar files whose bytes are a function of their samples, each beside a file with its hash.
 
-A sample is four files with one key: ``000000017.photo.png``, ``.mask.png`` (white is the hole), ``.completion.png`` and ``.json``.
+A sample is four files with one key: ``000000017.photo.png``, ``.mask.png`` (white is the hole), ``.completion.png``, ``.json``.
 ``index.json`` says what all shards of a folder have in common. Every shard is written under another name and renamed, and its
 ``shard-000000.json`` follows: a shard without one, or with another hash, is not there.
 """

@@ -59,7 +59,8 @@ class TeacherState:
                 group["lr"] = config.rate(self.step, config.opponent_rate if index else None)
             optimizer.step()
         with torch.no_grad():
-            average, weights = list(self.average.parameters()), list(self.main.parameters())
+            average: list[Tensor] = [*self.average.parameters()]
+            weights: list[Tensor] = [*self.main.parameters()]
             torch._foreach_lerp_(average, weights, 1 - config.ema(self.step))
         self.step += 1
 
