@@ -2,10 +2,11 @@
 
 from types import ModuleType
 
-from benchmarks import latency, teacher, training
+from benchmarks import few_step, latency, teacher, training
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
     "training": training,
     "teacher": teacher,
+    "few_step": few_step,
 }

@@ -1,6 +1,7 @@
 """Shards: the same bytes however they come about, kills, cuts, full disks, two processes; read back by WebDataset and by us."""
 
 import errno
+import gc
 import io
 import json
 import os
@@ -28,6 +29,7 @@ from models.teacher.shards import Sample, ShardIndex, fault, pack, reserved, sha
 from models.train_config import TrainConfig
 from parity_tests.generate_driver import make
 from parity_tests.test_teacher_denoiser import save_pipeline
+from parity_tests.train_tiny import register
 
 ROOT = Path(__file__).parents[1]
 COUNT, PER_SHARD = 22, 4
@@ -63,6 +65,8 @@ def start(photos, out, pause, **environment):
     return subprocess.Popen(words, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1", **environment}, stderr=subprocess.PIPE)
 
 
+# WebDataset leaves the last file of a list to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_webdataset_reads_what_was_made(whole, photos):
     import webdataset
 
@@ -70,6 +74,7 @@ def test_webdataset_reads_what_was_made(whole, photos):
     assert [path.name for path in sorted(whole.glob("*.tar"))] == [f"shard-{s:06d}.tar" for s in range(index.shards)]
     urls = [str(shard_path(whole, s)) for s in range(index.shards)]
     found = list(webdataset.WebDataset(urls, shardshuffle=False).decode("rgb8"))
+    gc.collect()
     assert [one["__key__"] for one in found] == [f"{i:09d}" for i in range(COUNT)]
     for i, one in enumerate(found):
         photo, hole, filled = one["photo.png"], one["mask.png"][..., 0] > 0, one["completion.png"]
@@ -207,6 +212,11 @@ def test_what_is_packed_is_read_back(tmp_path_factory, size, count, seed):
         half = shards.get(0, 16)
         means = samples[0].photo.reshape(16, 2, 16, 2, 3).mean((1, 3))
         assert np.abs(half.photo - means).max() <= 0.5
+        double = shards.get(0, 64)
+        assert np.array_equal(
+            double.photo, np.asarray(Image.fromarray(samples[0].photo).resize((64, 64), Image.Resampling.BICUBIC))
+        )
+        assert np.array_equal(double.hole, samples[0].hole.repeat(2, 0).repeat(2, 1))
         assert np.array_equal(half.hole, samples[0].hole.reshape(16, 2, 16, 2).any((1, 3)))
 
 
@@ -230,15 +240,16 @@ def test_the_reader_is_fast_enough(photos, tmp_path):
     assert best >= 500
 
 
-def test_pairs_are_mixed_into_batches(photos, whole):
+def test_pairs_are_mixed_into_batches(photos, whole, monkeypatch):
     """The share is kept, photos of a share of 0 are those without pairs, and a sample does not depend on its batch."""
+    register(monkeypatch.setitem)
     shards = PairShards.open(whole)
     cache = open_photos(sorted(photos.glob("*.png")), 32)
-    plain = TrainConfig(spec="wavefill-s", stages=((0, 32, 64),))
+    plain = TrainConfig(spec="tiny", stages=((0, 32, 64),))
     completions = {shards.get(i).completion.tobytes() for i in range(COUNT)}
 
     def taken(share):
-        batch = make_batch(cache, TrainConfig(stages=((0, 32, 64),), pairs_share=share), 5, pairs=shards)
+        batch = make_batch(cache, TrainConfig(spec="tiny", stages=((0, 32, 64),), pairs_share=share), 5, pairs=shards)
         return batch, [one.permute(1, 2, 0).numpy().tobytes() in completions for one in batch.photos]
 
     without = make_batch(cache, plain, 5)
@@ -250,7 +261,7 @@ def test_pairs_are_mixed_into_batches(photos, whole):
     assert 20 <= sum(flags) <= 44
     kept = [i for i, flag in enumerate(flags) if not flag]
     assert bool((half.photos[kept] == without.photos[kept]).all())
-    part = make_batch(cache, TrainConfig(stages=((0, 32, 64),)), 5, [3, 9], shards)
+    part = make_batch(cache, plain, 5, [3, 9], shards)
     assert bool((part.photos == half.photos[[3, 9]]).all())
     assert all(taken(1.0)[1])
 
@@ -258,8 +269,8 @@ def test_pairs_are_mixed_into_batches(photos, whole):
 def test_a_size_that_halving_does_not_give(whole):
     shards = PairShards.open(whole)
     shards.require_size(16)
-    with pytest.raises(ValueError, match="allowed: 32, 16"):
-        shards.require_size(64)
+    with pytest.raises(ValueError, match="allowed: 16, 32, 64, 128"):
+        shards.require_size(48)
     with pytest.raises(ValueError, match="no such folder"):
         PairShards.open(whole / "nothing")
     with pytest.raises(ValueError, match=r"no index\.json"):

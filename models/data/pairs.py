@@ -90,12 +90,13 @@ class PairShards:
         return len(self.entries)
 
     def require_size(self, size: int) -> None:
-        """Refuse pictures that cannot be had from these by halving.
+        """Refuse pictures that cannot be had from these by halving or doubling.
 
         Raises:
             ValueError: another size.
         """
-        sizes = [self.index.size >> k for k in range(8) if self.index.size % (1 << k) == 0 and self.index.size >> k >= 16]
+        own = self.index.size
+        sizes = [own >> k for k in range(8, 0, -1) if own % (1 << k) == 0 and own >> k >= 16] + [own, 2 * own, 4 * own]
         if size not in sizes:
             found = ", ".join(map(str, sizes))
             raise ValueError(f"completions have {self.index.size} pixels; a run at {size} cannot use them (allowed: {found})")
@@ -105,18 +106,23 @@ class PairShards:
 
         Args:
             number: from 0.
-            size: reduce to this by means over blocks; a block with a pixel of the hole in it is hole.
+            size: bring to this: smaller by means over blocks, a block with a pixel of the hole in it being hole; larger by bicubic
+                interpolation, which adds no detail: completions of a small teacher teach what goes where, and not how it looks.
 
         Raises:
-            ValueError: a size that cannot be had by halving.
+            ValueError: a size that cannot be had by halving or doubling.
         """
         shard, spans = self.entries[number]
         photo, mask, completion = (_decode(self._tars[shard], span) for span in spans)
         hole: NDArray[np.bool_] = np.asarray(mask > 0)
-        factor = 1 if size is None else self.index.size // size
-        if factor > 1:
-            assert size is not None
-            self.require_size(size)
+        if size is None or size == self.index.size:
+            return Pair(photo, hole, completion)
+        self.require_size(size)
+        if size > self.index.size:
+            photo, completion = (_enlarged(one, size) for one in (photo, completion))
+            hole = np.kron(hole, np.ones((size // self.index.size,) * 2, dtype=bool))
+        else:
+            factor = self.index.size // size
             photo, completion = (np.asarray(Image.fromarray(one).reduce(factor)) for one in (photo, completion))
             hole = np.any(hole.reshape(size, factor, size, factor), axis=(1, 3))
         return Pair(photo, hole, completion)
@@ -127,6 +133,10 @@ class PairShards:
             pair = self.get(int(rng.integers(len(self))), size)
             if not pair.hole.all():
                 return pair
+
+
+def _enlarged(picture: Pixels, size: int) -> Pixels:
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _spans(path: Path) -> list[tuple[tuple[int, int], ...]]:

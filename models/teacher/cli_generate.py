@@ -21,8 +21,8 @@ from models.teacher.shards import ShardIndex
 from models.train import check_apart, names_sha256
 
 EXAMPLES = """examples:
-  python -m models teacher generate --sampler repaint --denoiser runs/teacher/denoiser --photos DIR --val VAL --out shards --count 10000
-  python -m models teacher generate --sampler wavediff --denoiser runs/wave/generator.safetensors --photos DIR --out s --count 10000
+  python -m models teacher generate --sampler repaint --denoiser runs/teacher/denoiser --photos DIR --out shards --count 10000
+  python -m models teacher generate --sampler wavediff --denoiser runs/wave/generator.safetensors --photos DIR --out s
   torchrun --nproc-per-node 8 -m models teacher generate ...     shards split over processes; several machines likewise
   python -m models teacher generate ... --shard 17               that shard alone, the same bytes
 
