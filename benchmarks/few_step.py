@@ -1,8 +1,8 @@
 """Few-step generators: Wavelet Diffusion against Denoising Diffusion GAN at equal picture size, and the tone of their fills.
 
-Time and size come from the presets of ``python -m models teacher train`` (or from trained files), the two interleaved. With trained
-files and photos, the tone shift at the hole is measured too: the mean step of each colour from kept pixels to the hole pixels beside
-them, before and after Poisson blending, and the photo's own.
+Time and size come from the presets of ``python -m models teacher train`` (or from trained files), the two interleaved. With
+trained files and photos, the tone shift at the hole is measured too: the mean step of each colour from kept pixels to the hole
+pixels beside them, before and after Poisson blending, and the photo's own.
 """
 
 import argparse
@@ -10,7 +10,9 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +23,9 @@ from benchmarks.host import describe_host, host_lines
 from models.cli_errors import OK, Parser
 from models.data.photos import find_photos
 from models.images import Pixels
+
+if TYPE_CHECKING:
+    from models.teacher.few_step_file import FewStep
 
 SUMMARY = "Wavelet Diffusion against DDGAN: time, size, and the tone of their fills"
 KINDS = ("ddgan", "wavediff")
@@ -47,11 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--ddgan and --wavediff go together, and --photos needs both")
     host = describe_host()
     torch.set_num_threads(arguments.threads)
-    from models.teacher.few_step_file import FewStep
     from models.teacher.restore import complete
     from models.teacher.settings import SamplerSettings
 
-    found: dict[str, FewStep] = {kind: _generator(arguments, kind) for kind in KINDS}
+    found = {kind: _generator(arguments, kind) for kind in KINDS}
     if found["ddgan"].size != found["wavediff"].size:
         raise ValueError(f"pictures of {found['ddgan'].size} and {found['wavediff'].size} pixels; equal sizes are needed")
     size, batch = found["ddgan"].size, arguments.batch
@@ -60,8 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def fill(kind: str, photos: Pixels, where: NDArray[np.bool_], repeat: int, *, blend: bool = False) -> Pixels:
         one = found[kind]
-        knobs = {"travel_repeat": repeat}
-        settings = SamplerSettings(kind, None, knobs)
+        settings = SamplerSettings(kind, None, {"travel_repeat": repeat})
         return complete(one.denoiser, one.schedule, settings, photos, where, range(len(photos)), blend=blend)
 
     seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -82,10 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(result, indent=2))
         return OK
     for kind in KINDS:
-        steps = found[kind].schedule.steps
-        print(
-            f"{kind}: {parameters[kind] / 1e6:.2f} M parameters, {1e3 * times[kind]:.1f} ms for a picture of {size} ({steps} steps)"
-        )
+        steps, millions = found[kind].schedule.steps, parameters[kind] / 1e6
+        print(f"{kind}: {millions:.2f} M parameters, {1e3 * times[kind]:.1f} ms for a picture of {size} ({steps} steps)")
     print(f"wavediff is {result['time_ratio']:.2f} times as fast and has 1/{result['size_ratio']:.2f} of the parameters")
     tones = result.get("tone", {})
     assert isinstance(tones, dict)
@@ -113,7 +114,7 @@ def edge_step(picture: Pixels, hole: NDArray[np.bool_]) -> float:
     return float(np.abs(np.concatenate(differences).mean(0)).mean())
 
 
-def _generator(arguments: argparse.Namespace, kind: str):  # noqa: ANN202 - imports of the optional extra are late
+def _generator(arguments: argparse.Namespace, kind: str) -> "FewStep":
     from models.teacher.few_step_file import FewStep, FewStepDenoiser, load_few_step
     from models.teacher.training.config import PRESETS
     from models.teacher.training.kinds import KINDS as TRAINED
@@ -131,13 +132,13 @@ def _generator(arguments: argparse.Namespace, kind: str):  # noqa: ANN202 - impo
     return FewStep(FewStepDenoiser(network, schedule, config.latent), schedule, config.size, "random weights", kind)
 
 
-def _tone(arguments: argparse.Namespace, size: int, fill) -> dict[str, float]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _tone(arguments: argparse.Namespace, size: int, fill: Callable[..., Pixels]) -> dict[str, float]:
     """Medians over photos."""
     from models.teacher.generate import Source, sample_seed
 
     source = Source(arguments.photos, find_photos(arguments.photos), size, size * 9 // 8)
     drawn = [source.draw(sample_seed(0, number)) for number in range(arguments.count)]
-    photos, holes = (np.stack([one[k] for one in drawn]) for k in (0, 1))
+    photos, holes = np.stack([one[0] for one in drawn]), np.stack([one[1] for one in drawn])
 
     def median(pictures: Pixels) -> float:
         return statistics.median(edge_step(*one) for one in zip(pictures, holes, strict=True))

@@ -2,8 +2,9 @@
 
     python docs/teachers_picture.py runs/ddpm64/denoiser runs/ddgan32/generator.safetensors runs/wavediff32/generator.safetensors
 
-The student sees 256x256 pixels, each teacher what it was trained on; all are shown at 128. Photographs: `coffee` (Rachel Michetti,
-CC0), `astronaut` (NASA, public domain), `rocket` (SpaceX, CC0), `chelsea` (Stefan van der Walt, CC0). Only the small figure is kept.
+The student sees 256x256 pixels, each teacher what it was trained on; all are shown at 128. Photographs: `coffee` (Rachel
+Michetti, CC0), `astronaut` (NASA, public domain), `rocket` (SpaceX, CC0), `chelsea` (Stefan van der Walt, CC0). Only the small
+figure is kept.
 """
 
 import sys
@@ -47,7 +48,7 @@ def resized(picture: Pixels, size: int, how: Image.Resampling = Image.Resampling
 
 def teacher_fills(
     path: Path, sampler: str, knobs: list[str], photos: list[Pixels], holes: list[NDArray[np.bool_]], *, blend: bool
-):
+) -> Pixels:
     """Fills of all rows at the teacher's own size."""
     settings = parse_settings(sampler, None, knobs, observes=True)
     teacher = load_teacher(path, settings)

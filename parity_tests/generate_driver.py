@@ -13,7 +13,7 @@ from models.cli_errors import run_main
 from models.data.photos import find_photos
 from models.teacher.cli_generate import place
 from models.teacher.generate import Source, generate
-from models.teacher.shards import ShardIndex
+from models.data.shards import ShardIndex
 
 SIZE = 32
 

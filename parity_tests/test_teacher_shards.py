@@ -25,7 +25,7 @@ from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
 from models.teacher.cli_generate import place
 from models.teacher.generate import sample_seed
-from models.teacher.shards import Sample, ShardIndex, fault, pack, reserved, shard_path, write_shard
+from models.data.shards import Sample, ShardIndex, fault, pack, reserved, shard_path, write_shard
 from models.train_config import TrainConfig
 from parity_tests.generate_driver import make
 from parity_tests.test_teacher_denoiser import save_pipeline

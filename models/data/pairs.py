@@ -13,7 +13,7 @@ from PIL import Image
 
 from models.data.memory import available_bytes
 from models.images import Pixels
-from models.teacher.shards import PARTS, ShardIndex, fault, shard_path
+from models.data.shards import PARTS, ShardIndex, fault, shard_path
 
 GB = 1_000_000_000
 SHARE = 0.25
@@ -106,7 +106,7 @@ class PairShards:
 
         Args:
             number: from 0.
-            size: bring to this: smaller by means over blocks, a block with a pixel of the hole in it being hole; larger by bicubic
+            size: bring to this: smaller by means over blocks, a block with a pixel of the hole being hole; larger by bicubic
                 interpolation, which adds no detail: completions of a small teacher teach what goes where, and not how it looks.
 
         Raises:

@@ -17,7 +17,7 @@ from models.teacher.load import LoadedTeacher, load_teacher, network_calls
 from models.teacher.restore import complete
 from models.teacher.samplers import SAMPLERS
 from models.teacher.settings import SamplerSettings, parse_settings
-from models.teacher.shards import ShardIndex
+from models.data.shards import ShardIndex
 from models.train import check_apart, names_sha256
 
 EXAMPLES = """examples:
