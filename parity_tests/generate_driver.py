@@ -11,9 +11,9 @@ import numpy as np
 
 from models.cli_errors import run_main
 from models.data.photos import find_photos
+from models.data.shards import ShardIndex
 from models.teacher.cli_generate import place
 from models.teacher.generate import Source, generate
-from models.data.shards import ShardIndex
 
 SIZE = 32
 

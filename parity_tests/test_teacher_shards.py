@@ -23,9 +23,9 @@ from models.data import pairs as pairs_module
 from models.data.batches import make_batch
 from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
+from models.data.shards import Sample, ShardIndex, fault, pack, reserved, shard_path, write_shard
 from models.teacher.cli_generate import place
 from models.teacher.generate import sample_seed
-from models.data.shards import Sample, ShardIndex, fault, pack, reserved, shard_path, write_shard
 from models.train_config import TrainConfig
 from parity_tests.generate_driver import make
 from parity_tests.test_teacher_denoiser import save_pipeline

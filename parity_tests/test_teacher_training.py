@@ -27,6 +27,7 @@ from models.teacher.training.config import KINDS, PRESETS, TeacherConfig
 from models.teacher.training.ddpm import build_scheduler, simple_loss
 from models.teacher.training.kinds import build, halved_subbands
 from models.wavelet import idwt
+from parity_tests.train_driver import LAUNCH, environment
 from parity_tests.train_tiny import write_smooth
 
 ROOT = Path(__file__).parents[1]
@@ -121,6 +122,22 @@ def test_kills_leave_no_trace(photos, whole, tmp_path):
     if run_main(models_main, [*command, "--resume"]) == 2:  # the last child was fast enough to finish
         assert (out / "state.safetensors").is_file()
     assert same(load_file(out / "state.safetensors"), load_file(tmp_path / "whole" / "state.safetensors"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ddpm", "wavediff"])
+def test_two_processes_equal_one(photos, whole, tmp_path, kind):
+    """Losses and the norms of the averaged gradients are those of one process with the whole batch.
+
+    Norms would be larger if gradients were not averaged: those of half a batch are.
+    """
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port=0", "-m", "models"]
+    command = [*launch, *words(photos, tmp_path / "two", kind)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    one, two = (json.loads((folder / "log.jsonl").read_text()) for folder in (whole / kind, tmp_path / "two"))
+    for name in one.keys() - {"images_per_s", "networks_share"}:
+        assert two[name] == pytest.approx(one[name], rel=2e-3, abs=1e-5), name
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])

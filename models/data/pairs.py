@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.data.memory import available_bytes
-from models.images import Pixels
 from models.data.shards import PARTS, ShardIndex, fault, shard_path
+from models.images import Pixels
 
 GB = 1_000_000_000
 SHARE = 0.25

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.data.photos import find_photos
+from models.data.shards import ShardIndex
 from models.images import Pixels
 from models.teacher.cli_inpaint import DENOISER_HELP, STEPS_HELP, check_device
 from models.teacher.generate import Completer, Source, generate
@@ -17,7 +18,6 @@ from models.teacher.load import LoadedTeacher, load_teacher, network_calls
 from models.teacher.restore import complete
 from models.teacher.samplers import SAMPLERS
 from models.teacher.settings import SamplerSettings, parse_settings
-from models.data.shards import ShardIndex
 from models.train import check_apart, names_sha256
 
 EXAMPLES = """examples:

@@ -16,8 +16,8 @@ from models.checkpoint import sha256
 from models.data.masks import sample_mask
 from models.data.photo_index import find_candidates
 from models.data.photos import MAX_REDRAWS, cut, decode
-from models.images import Pixels
 from models.data.shards import Sample, ShardIndex, fault, reserved, settle_index, write_shard
+from models.images import Pixels
 
 Completer = Callable[[Pixels, NDArray[np.bool_], Sequence[int]], Pixels]
 """(photos (N, S, S, 3) uint8, holes (N, S, S) bool, seeds) -> completions; a sample may not depend on the others of its batch
