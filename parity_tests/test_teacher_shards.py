@@ -23,10 +23,11 @@ from models.data import pairs as pairs_module
 from models.data.batches import make_batch
 from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
-from models.data.shards import Sample, ShardIndex, fault, pack, reserved, shard_path, write_shard
+from models.data.shards import Sample, ShardIndex, fault, pack, part_path, reserved, shard_path, unpack, write_shard
 from models.teacher.cli_generate import place
 from models.teacher.generate import sample_seed
 from models.train_config import TrainConfig
+from parity_tests import generate_driver as driver
 from parity_tests.generate_driver import make
 from parity_tests.test_teacher_denoiser import save_pipeline
 from parity_tests.train_tiny import register
@@ -176,6 +177,39 @@ def test_a_full_disk(photos, tmp_path):
     make(photos, out, COUNT, PER_SHARD)
 
 
+@pytest.mark.parametrize("harm", [None, "cut"])
+def test_a_stop_costs_one_batch(photos, whole, tmp_path, monkeypatch, harm):
+    """Ctrl-C in the second batch of the second shard: the first batch is not made again, unless its file was damaged."""
+    out, made = tmp_path / "stopped", []
+    inner = driver.filler
+
+    def counting(pause):
+        fill = inner(pause)
+
+        def count(photos, holes, seeds):
+            made.append(len(seeds))
+            if len(made) == 4 and stopping:
+                raise KeyboardInterrupt
+            return fill(photos, holes, seeds)
+
+        return count
+
+    monkeypatch.setattr(driver, "filler", counting)
+    stopping = True
+    with pytest.raises(KeyboardInterrupt):
+        make(photos, out, COUNT, PER_SHARD)
+    assert made == [3, 1, 3, 1]  # batches of 3 in shards of 4
+    stopping = False
+    made.clear()
+    if harm:
+        part = part_path(out, 1, 0)
+        part.write_bytes(part.read_bytes()[:3000])
+    make(photos, out, COUNT, PER_SHARD, only=[1])
+    assert made == ([3, 1] if harm else [1])
+    assert shard_path(out, 1).read_bytes() == shard_path(whole, 1).read_bytes()
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
 def test_other_settings_are_refused(photos, whole):
     with pytest.raises(ValueError, match="per-shard 4, not 5"):
         make(photos, whole, COUNT, 5)
@@ -201,6 +235,7 @@ def test_what_is_packed_is_read_back(tmp_path_factory, size, count, seed):
     write_shard(folder, 0, samples)
     assert fault(folder, 0, count) is None
     assert pack(samples) == shard_path(folder, 0).read_bytes()
+    assert pack(unpack(pack(samples))) == pack(samples)
     for budget in (1.0, 1e-12):  # in memory, and from the file
         shards = PairShards.open(folder, memory_gb=budget)
         for sample in samples:

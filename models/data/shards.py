@@ -144,6 +144,28 @@ def pack(samples: Sequence[Sample]) -> bytes:
     return buffer.getvalue()
 
 
+def unpack(content: bytes) -> list[Sample]:
+    """Inverse of :func:`pack`.
+
+    Raises:
+        ValueError: cut or altered.
+    """
+    samples = []
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
+            members = tar.getmembers()
+            for first in range(0, len(members), len(PARTS)):
+                files = [tar.extractfile(member) for member in members[first : first + len(PARTS)]]
+                photo, mask, completion, text = (file.read() if file else b"" for file in files)
+                facts = json.loads(text)
+                index = facts.pop("index")
+                pictures = [np.asarray(Image.open(io.BytesIO(one))) for one in (photo, mask, completion)]
+                samples.append(Sample(index, pictures[0], pictures[1] > 0, pictures[2], facts))
+    except (tarfile.TarError, OSError, KeyError, ValueError) as error:
+        raise ValueError(f"not a shard: {error}") from error
+    return samples
+
+
 def _png(picture: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", compress_level=4)
@@ -186,9 +208,24 @@ def fault(folder: Path, shard: int, samples: int) -> str | None:
     return None if sha256(path) == wanted[0] else "other bytes than its hash says"
 
 
+def part_path(folder: Path, shard: int, part: int) -> Path:
+    """Where a finished batch of an unfinished shard waits."""
+    return folder / f".{shard_path(folder, shard).stem}.part-{part:05d}.tar"
+
+
+def read_part(path: Path, indices: range) -> list[Sample] | None:
+    """A batch that an earlier process finished, or None where it has to be made."""
+    try:
+        samples = unpack(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return samples if [sample.index for sample in samples] == list(indices) else None
+
+
 @contextlib.contextmanager
 def reserved(folder: Path, shard: int) -> Iterator[None]:
-    """Hold a shard for this process, and clear away what a killed one left half written.
+    """Hold a shard for this process, and clear away what a killed one left half written; its finished batches stay until the
+    shard is whole.
 
     Raises:
         ValueError: another process makes this shard.
@@ -201,8 +238,11 @@ def reserved(folder: Path, shard: int) -> Iterator[None]:
         except BlockingIOError as error:
             raise ValueError(f"{path}: another process is making this shard; start each with a rank of its own") from error
         for left in folder.glob(f".{path.stem}.*"):
-            if left != lock_file:
+            if left != lock_file and not left.name.startswith(f".{path.stem}.part-"):
                 left.unlink(missing_ok=True)
-        yield
-        # Only by its holder: a waiting process would otherwise lock a file that is no longer there.
-        lock_file.unlink(missing_ok=True)
+        try:
+            yield
+            for part in folder.glob(f".{path.stem}.part-*"):
+                part.unlink(missing_ok=True)
+        finally:
+            lock_file.unlink(missing_ok=True)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.checkpoint import sha256
+from models.checkpoint import sha256, write_atomically
 from models.data.masks import sample_mask
 from models.data.photo_index import find_candidates
 from models.data.photos import MAX_REDRAWS, cut, decode
-from models.data.shards import Sample, ShardIndex, fault, reserved, settle_index, write_shard
+from models.data.shards import Sample, ShardIndex, fault, pack, part_path, read_part, reserved, settle_index, write_shard
 from models.images import Pixels
 
 Completer = Callable[[Pixels, NDArray[np.bool_], Sequence[int]], Pixels]
@@ -92,11 +92,21 @@ class Made:
 
 
 def make_shard(
-    index: ShardIndex, shard: int, seed: int, source: Source, completer: Completer, batch: int, done: Callable[[int], object]
+    folder: Path,
+    index: ShardIndex,
+    shard: int,
+    seed: int,
+    source: Source,
+    completer: Completer,
+    batch: int,
+    done: Callable[[int], object],
 ) -> list[Sample]:
     """The samples of one shard. Batches begin at its first sample, so they are the same whoever makes it.
 
+    Each is kept in a hidden file when it is finished: a shard may take an hour, and a stop costs one batch.
+
     Args:
+        folder: of the shards.
         index: how many samples and which.
         shard: its number.
         seed: of the generation.
@@ -109,12 +119,19 @@ def make_shard(
     indices = index.samples(shard)
     for first in range(0, len(indices), batch):
         part = indices[first : first + batch]
+        kept = part_path(folder, shard, first // batch)
+        if (before := read_part(kept, part)) is not None:
+            samples += before
+            done(len(part))
+            continue
         seeds = [sample_seed(seed, i) for i in part]
         drawn = [source.draw(one) for one in seeds]
         photos, holes = np.stack([d[0] for d in drawn]), np.stack([d[1] for d in drawn])
         completions = completer(photos, holes, seeds)
         for i, one, (photo, hole, facts), completion in zip(part, seeds, drawn, completions, strict=True):
             samples.append(Sample(i, photo, hole, completion, {**facts, "seed": one, **index.settings}))
+        if len(part) < len(indices):
+            write_atomically(kept, pack(samples[-len(part) :]))
         done(len(part))
     return samples
 
@@ -174,6 +191,6 @@ def generate(
                 if reason != "missing":
                     print(f"shard {shard}: {reason}; making it again", file=sys.stderr)
                     made.remade.append(shard)
-                write_shard(folder, shard, make_shard(index, shard, seed, source, completer, batch, bar.update))
+                write_shard(folder, shard, make_shard(folder, index, shard, seed, source, completer, batch, bar.update))
             made.made.append(shard)
     return made
