@@ -40,21 +40,26 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--preset", choices=PRESETS, help="configuration to start from (default: l1)")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="checkpoint whose weights the generator begins with")
+    parser.add_argument("--pairs", type=Path, metavar="DIR", help="shards of a teacher's completions to mix in (pairs_share)")
+    parser.add_argument("--perceptual", type=Path, metavar="FILE", help="feature network for the perceptual loss")
+    parser.add_argument("--short-side", type=int, metavar="N", help="reduce larger photos to this short side while decoding")
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that every training has, the student's and a teacher's."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of training photos, or of a data set")
     parser.add_argument("--dataset", choices=DATASETS, default="folder", help="layout of --data (default: %(default)s)")
     parser.add_argument("--val", type=Path, metavar="DIR", help="photos for evaluation; refused if one of them is in training")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder: state, checkpoint, logs, samples")
-    parser.add_argument("--preset", choices=PRESETS, help="configuration to start from (default: l1)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder: state, weights, logs, samples")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting; repeatable")
-    parser.add_argument("--init", type=Path, metavar="FILE", help="checkpoint whose weights the generator begins with")
     parser.add_argument("--max-minutes", type=float, default=float("inf"), metavar="N", help="stop after N minutes")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --set changes its settings")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument("--pairs", type=Path, metavar="DIR", help="shards of a teacher's completions to mix in (pairs_share)")
-    parser.add_argument("--perceptual", type=Path, metavar="FILE", help="feature network for the perceptual loss")
-    parser.add_argument("--licence", default="unstated", metavar="TEXT", help="terms of the weights, kept in their header")
+    parser.add_argument("--licence", default="unstated", metavar="TEXT", help="terms of the weights, kept with them")
     parser.add_argument("--memory-gb", type=float, metavar="N", help="memory for decoded photos (default: half of what is free)")
-    parser.add_argument("--short-side", type=int, metavar="N", help="reduce larger photos to this short side while decoding")
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N photos")
     parser.add_argument("--save-seconds", type=float, default=180.0, metavar="N", help="save this often (default: %(default)s)")
     parser.add_argument("--sample-steps", type=int, default=1000, metavar="N", help="sample sheet every N steps; 0: none")

@@ -4,15 +4,17 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from models.discriminators import DISCRIMINATORS
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL
+from models.run_config import RunConfig
 from models.spec import SPECS
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(RunConfig):
     """Everything that determines the weights, together with the photos and, where given, the weights to start from.
 
     Every schedule is a function of the step alone, so a run that is stopped and resumed takes the same path.
@@ -43,6 +45,9 @@ class TrainConfig:
         seed: of initial weights, crops and masks.
     """
 
+    TITLE: ClassVar[str] = "training configuration"
+    FIXED: ClassVar[str] = "preset"
+
     preset: str = "l1"
     spec: str = "wavefill-s"
     stages: tuple[tuple[int, int, int], ...] = ((0, 128, 16), (7000, 256, 8))
@@ -68,37 +73,37 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.spec in SPECS, f"spec is {self.spec!r}; allowed: {', '.join(SPECS)}")
-        _require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
-        _require(self.steps >= 1 and self.decay_steps >= 0, "steps must be at least 1 and decay_steps at least 0")
+        self.require(self.spec in SPECS, f"spec is {self.spec!r}; allowed: {', '.join(SPECS)}")
+        self.require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
+        self.require(self.steps >= 1 and self.decay_steps >= 0, "steps must be at least 1 and decay_steps at least 0")
         triples = all(isinstance(s, tuple) and len(s) == 3 and all(type(v) is int for v in s) for s in self.stages)
-        _require(bool(self.stages) and triples, f"stages are {self.stages}; each is [first step, picture size, batch]")
-        _require(self.stages[0][0] == 0, "the first stage must begin at step 0")
-        _require([s[0] for s in self.stages] == sorted({s[0] for s in self.stages}), "stages must begin at ascending steps")
+        self.require(bool(self.stages) and triples, f"stages are {self.stages}; each is [first step, picture size, batch]")
+        self.require(self.stages[0][0] == 0, "the first stage must begin at step 0")
+        self.require([s[0] for s in self.stages] == sorted({s[0] for s in self.stages}), "stages must begin at ascending steps")
         multiple = SPECS[self.spec].multiple
         for _, size, batch in self.stages:
-            _require(size > 0 and size % multiple == 0, f"stage size {size} is no multiple of {multiple}")
-            _require(1 <= batch <= 4096, f"stage batch is {batch}; allowed: 1 to 4096")
+            self.require(size > 0 and size % multiple == 0, f"stage size {size} is no multiple of {multiple}")
+            self.require(1 <= batch <= 4096, f"stage batch is {batch}; allowed: 1 to 4096")
         _require_rows("losses", self.losses, list(LOSSES))
-        _require(bool(self.losses), f"losses are none; allowed: {', '.join(LOSSES)}")
+        self.require(bool(self.losses), f"losses are none; allowed: {', '.join(LOSSES)}")
         aims = [*self.losses.values(), *self.discriminators.values(), self.perceptual]
-        _require(any(aims), "every loss of the generator has weight 0; give one of them a weight")
+        self.require(any(aims), "every loss of the generator has weight 0; give one of them a weight")
         _require_rows("discriminators", self.discriminators, list(DISCRIMINATORS))
-        _require(self.adversarial in ADVERSARIAL, f"adversarial is {self.adversarial!r}; allowed: {', '.join(ADVERSARIAL)}")
+        self.require(self.adversarial in ADVERSARIAL, f"adversarial is {self.adversarial!r}; allowed: {', '.join(ADVERSARIAL)}")
         rates = 0 < self.learning_rate < 1 and 0 < self.discriminator_rate < 1 and 0 <= self.ema_decay < 1
-        _require(rates, "learning_rate, discriminator_rate and ema_decay must lie between 0 and 1")
+        self.require(rates, "learning_rate, discriminator_rate and ema_decay must lie between 0 and 1")
         betas = len(self.betas) == 2 and all(type(b) is float and 0 <= b < 1 for b in self.betas)
-        _require(betas, f"betas are {self.betas}; two numbers between 0 and 1 are needed")
-        _require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
+        self.require(betas, f"betas are {self.betas}; two numbers between 0 and 1 are needed")
+        self.require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
         for name in ("r1_gamma", "feature_matching", "perceptual"):
-            _require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
-        _require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
-        _require(0 <= self.pairs_share <= 1, f"pairs_share is {self.pairs_share}; it must lie between 0 and 1")
+            self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
+        self.require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
+        self.require(0 <= self.pairs_share <= 1, f"pairs_share is {self.pairs_share}; it must lie between 0 and 1")
         for name in ("r1_interval", "perceptual_interval"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
+            self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
         matched = self.feature_matching == 0 or bool(self.discriminators)
-        _require(matched, "feature_matching needs a discriminator, whose features it compares")
-        _require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
+        self.require(matched, "feature_matching needs a discriminator, whose features it compares")
+        self.require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
         # Sums are taken, and networks are drawn, in the order of these; a configuration read back from JSON must have the same.
         object.__setattr__(self, "losses", dict(sorted(self.losses.items())))
         object.__setattr__(self, "discriminators", dict(sorted(self.discriminators.items())))
@@ -107,27 +112,9 @@ class TrainConfig:
         """(picture size, batch of all processes together) at a step."""
         return next((size, batch) for first, size, batch in reversed(self.stages) if step >= first)
 
-    def rate(self, step: int, peak: float | None = None) -> float:
-        """Learning rate at a step: linear warm-up, plateau, linear decay to zero; of the generator, or for another peak."""
-        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        cool = min(1.0, (self.steps - step) / max(1, self.decay_steps))
-        return (self.learning_rate if peak is None else peak) * warm * cool
-
-    def ema(self, step: int) -> float:
-        """Decay of the moving average at a step; short at first so that the initial weights are forgotten."""
-        return min(self.ema_decay, (step + 1) / (step + 10))
-
-    def penalised(self, step: int) -> bool:
-        """Whether the discriminators' gradient penalty is taken at a step."""
-        return self.r1_gamma > 0 and step % self.r1_interval == 0
-
     def perceived(self, step: int) -> bool:
         """Whether the perceptual distance is taken at a step."""
         return self.perceptual > 0 and step % self.perceptual_interval == 0
-
-    def to_json(self) -> str:
-        """Indented JSON with sorted keys."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "TrainConfig":
@@ -144,40 +131,11 @@ class TrainConfig:
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a training configuration of this version: {error}") from error
 
-    def with_settings(self, settings: list[str]) -> "TrainConfig":
-        """Apply ``key=value`` settings, values as JSON (a bare word is a string).
-
-        Raises:
-            ValueError: no ``=``, an unknown key, or a value of the wrong type.
-        """
-        names = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "preset"}
-        changes: dict[str, object] = {}
-        for setting in settings:
-            key, separator, text = setting.partition("=")
-            _require(bool(separator) and key in names, f"--set {setting}: expected key=value with a key of {', '.join(names)}")
-            try:
-                value = json.loads(text)
-            except json.JSONDecodeError:
-                value = text
-            current = names[key]
-            if isinstance(current, float) and isinstance(value, int):
-                value = float(value)
-            if isinstance(current, tuple) and isinstance(value, list):
-                value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
-            _require(type(value) is type(current), f"--set {setting}: {key} is of type {type(current).__name__}, e.g. {current}")
-            changes[key] = value
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # types were compared with the fields above
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(f"training configuration: {message}")
-
 
 def _require_rows(what: str, weights: dict[str, float], allowed: list[str]) -> None:
-    _require(weights.keys() <= set(allowed), f"{what} are {', '.join(weights)}; allowed: {', '.join(allowed)}")
+    TrainConfig.require(weights.keys() <= set(allowed), f"{what} are {', '.join(weights)}; allowed: {', '.join(allowed)}")
     numbers = all(type(w) in (int, float) and 0 <= w < math.inf for w in weights.values())
-    _require(numbers, f"{what} have weights {list(weights.values())}; numbers from 0 on are needed")
+    TrainConfig.require(numbers, f"{what} have weights {list(weights.values())}; numbers from 0 on are needed")
 
 
 _ADVERSARIAL = TrainConfig(

@@ -1,7 +1,7 @@
 """One step of training: the losses of every network, their gradients over all processes, the optimisers."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -77,11 +77,21 @@ def train_step(
     total.backward()
     for name, network in state.networks().items():
         figures[f"{name}_gradient" if name else "gradient"] = _clip(network, config, engine)
+    values = finite_means(engine, figures, state.step)
+    state.apply(config)
+    return values
+
+
+def finite_means(engine: "Engine", figures: Mapping[str, Tensor], step: int) -> dict[str, float]:
+    """Scalars averaged over all processes.
+
+    Raises:
+        Diverged: one of them is not finite, in every process alike.
+    """
     values = engine.means({name: value.detach() for name, value in figures.items()})
     for name, value in values.items():
         if not math.isfinite(value):
-            raise Diverged(f"step {state.step}: {name} is {value}; the run diverged (try a lower learning_rate)")
-    state.apply(config)
+            raise Diverged(f"step {step}: {name} is {value}; the run diverged (try a lower learning_rate)")
     return values
 
 

@@ -15,7 +15,7 @@ from models.data.datasets import DATASETS
 from models.data.photo_source import open_photos
 from models.teacher.training.config import PRESETS, TeacherConfig
 from models.teacher.training.state import TeacherState, read_config
-from models.train import check_apart, check_limits, exclusive, memory_share, names_sha256
+from models.train import add_run_arguments, check_apart, check_limits, exclusive, memory_share, names_sha256
 
 if TYPE_CHECKING:
     from models.engine import Engine
@@ -35,20 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--kind", choices=PRESETS, help="what to train (default: ddpm, or with --resume what the run is)")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of training photos, or of a data set")
-    parser.add_argument("--dataset", choices=DATASETS, default="folder", help="layout of --data (default: %(default)s)")
-    parser.add_argument("--val", type=Path, metavar="DIR", help="photos for evaluation; refused if one of them is in training")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder: state, teacher, logs, samples")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting; repeatable")
-    parser.add_argument("--max-minutes", type=float, default=float("inf"), metavar="N", help="stop after N minutes")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --set changes its settings")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument("--licence", default="unstated", metavar="TEXT", help="terms of the weights, kept with them")
-    parser.add_argument("--memory-gb", type=float, metavar="N", help="memory for decoded photos (default: half of what is free)")
     parser.add_argument("--short-side", type=int, metavar="N", help="reduce photos to this short side (default: 9/8 of the size)")
-    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N photos")
-    parser.add_argument("--save-seconds", type=float, default=180.0, metavar="N", help="save this often (default: %(default)s)")
-    parser.add_argument("--sample-steps", type=int, default=1000, metavar="N", help="sample sheet every N steps; 0: none")
+    add_run_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:

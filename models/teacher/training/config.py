@@ -4,14 +4,16 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
+
+from models.run_config import RunConfig
 
 PREDICTED = ("epsilon", "v_prediction", "sample")
 KINDS = ("ddpm", "ddgan", "wavediff")
 
 
 @dataclass(frozen=True)
-class TeacherConfig:
+class TeacherConfig(RunConfig):
     """Everything that determines a teacher's weights, together with the photos.
 
     Attributes:
@@ -39,6 +41,9 @@ class TeacherConfig:
         seed: of initial weights, crops, noise and steps.
     """
 
+    TITLE: ClassVar[str] = "teacher's configuration"
+    FIXED: ClassVar[str] = "kind"
+
     kind: str = "ddpm"
     size: int = 64
     batch: int = 16
@@ -63,28 +68,28 @@ class TeacherConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.kind in KINDS, f"kind is {self.kind!r}; allowed: {', '.join(KINDS)}")
+        self.require(self.kind in KINDS, f"kind is {self.kind!r}; allowed: {', '.join(KINDS)}")
         for name in ("size", "batch", "steps", "layers", "latent", "r1_interval"):
-            _require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; at least 1 is needed")
+            self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; at least 1 is needed")
         for name in ("widths", "opponent_widths"):
             widths = getattr(self, name)
             fit = len(widths) >= 2 and all(type(w) is int and w >= 8 and w % 8 == 0 for w in widths)
-            _require(fit, f"{name} are {list(widths)}; at least two multiples of 8 are needed")
+            self.require(fit, f"{name} are {list(widths)}; at least two multiples of 8 are needed")
             cell = 2 ** (len(widths) - (0 if self.kind == "wavediff" else 1))
-            _require(self.size % cell == 0, f"size is {self.size}; {len(widths)} {name} need a multiple of {cell}")
+            self.require(self.size % cell == 0, f"size is {self.size}; {len(widths)} {name} need a multiple of {cell}")
         rates = 0 < self.learning_rate < 1 and 0 < self.opponent_rate < 1 and 0 <= self.ema_decay < 1 and 0 <= self.beta1 < 1
-        _require(rates, "learning_rate, opponent_rate, beta1 and ema_decay must lie between 0 and 1")
-        _require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
+        self.require(rates, "learning_rate, opponent_rate, beta1 and ema_decay must lie between 0 and 1")
+        self.require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
         least, most = (50, 10_000) if self.kind == "ddpm" else (1, 32)
         steps = f"noise_steps is {self.noise_steps}; {least} to {most} are allowed for {self.kind}"
-        _require(least <= self.noise_steps <= most, steps)
-        _require(self.prediction in PREDICTED, f"prediction is {self.prediction!r}; allowed: {', '.join(PREDICTED)}")
-        _require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
+        self.require(least <= self.noise_steps <= most, steps)
+        self.require(self.prediction in PREDICTED, f"prediction is {self.prediction!r}; allowed: {', '.join(PREDICTED)}")
+        self.require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
         for name in ("r1_gamma", "reconstruction"):
-            _require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
+            self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
         for name in ("warmup_steps", "decay_steps"):
-            _require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; at least 0 is needed")
-        _require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
+            self.require(getattr(self, name) >= 0, f"{name} is {getattr(self, name)}; at least 0 is needed")
+        self.require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -98,27 +103,9 @@ class TeacherConfig:
         Raises:
             ValueError: the batch cannot be split evenly.
         """
-        _require(self.batch % processes == 0, f"a batch of {self.batch} cannot be split over {processes} processes")
+        self.require(self.batch % processes == 0, f"a batch of {self.batch} cannot be split over {processes} processes")
         own = self.batch // processes
         return range(rank * own, (rank + 1) * own)
-
-    def rate(self, step: int, peak: float | None = None) -> float:
-        """Learning rate at a step, of the network that samples or for another peak."""
-        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        cool = min(1.0, (self.steps - step) / max(1, self.decay_steps))
-        return (self.learning_rate if peak is None else peak) * warm * cool
-
-    def ema(self, step: int) -> float:
-        """Decay of the moving average at a step; short at first."""
-        return min(self.ema_decay, (step + 1) / (step + 10))
-
-    def penalised(self, step: int) -> bool:
-        """Whether the discriminator's gradient penalty is taken at a step."""
-        return self.r1_gamma > 0 and step % self.r1_interval == 0
-
-    def to_json(self) -> str:
-        """Indented JSON with sorted keys."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "TeacherConfig":
@@ -134,35 +121,6 @@ class TeacherConfig:
             return TeacherConfig(**raw)
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a teacher's configuration of this version: {error}") from error
-
-    def with_settings(self, settings: list[str]) -> "TeacherConfig":
-        """Apply ``key=value`` settings, values as JSON (a bare word is a string).
-
-        Raises:
-            ValueError: no ``=``, an unknown key, or a value of the wrong type.
-        """
-        known = [f.name for f in dataclasses.fields(self) if f.name != "kind"]
-        changes: dict[str, Any] = {}
-        for setting in settings:
-            key, separator, text = setting.partition("=")
-            _require(bool(separator) and key in known, f"--set {setting}: expected key=value with a key of {', '.join(known)}")
-            try:
-                value = json.loads(text)
-            except json.JSONDecodeError:
-                value = text
-            current = getattr(self, key)
-            if isinstance(current, float) and type(value) is int:
-                value = float(value)
-            if isinstance(current, tuple) and isinstance(value, list):
-                value = tuple(value)
-            _require(type(value) is type(current), f"--set {setting}: {key} is of type {type(current).__name__}, e.g. {current}")
-            changes[key] = value
-        return dataclasses.replace(self, **changes)
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(f"teacher's configuration: {message}")
 
 
 _DDGAN = TeacherConfig(kind="ddgan", noise_steps=4, learning_rate=2e-4, beta1=0.5, prediction="sample")

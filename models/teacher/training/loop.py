@@ -1,6 +1,5 @@
 """The loop of a teacher's training: one step after the other until the last, the clock or a signal."""
 
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from models.teacher.training.kinds import KINDS
 from models.teacher.training.state import TeacherState
 from models.train_log import RunLog
 from models.train_loop import Limits, stop_signals
-from models.train_step import Diverged
+from models.train_step import finite_means
 
 Losses = Callable[[dict[str, nn.Module], TeacherBatch, TeacherConfig, Engine, Schedule, int], dict[str, Tensor]]
 
@@ -42,10 +41,7 @@ def teacher_step(
         parameters = list(network.parameters())
         engine.average_gradients(parameters)
         figures[f"{name}_gradient"] = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-    values = engine.means({name: value.detach() for name, value in figures.items()})
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise Diverged(f"step {state.step}: {name} is {value}; the run diverged (try a lower learning_rate)")
+    values = finite_means(engine, figures, state.step)
     state.apply(config)
     return values
 
