@@ -1,4 +1,4 @@
-"""``python -m models teacher``: restore pictures with a diffusion teacher, and measure its samplers against exact posteriors."""
+"""``python -m models teacher``: train diffusion teachers, fill with them, make data with them, measure their samplers."""
 
 import argparse
 import importlib
@@ -8,6 +8,8 @@ from models.cli_errors import Parser
 EXAMPLES = """examples:
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
   python -m models teacher errors --problem field
+  python -m models teacher train --kind ddpm --data photos/train --out runs/teacher --max-minutes 120
+  python -m models teacher generate --sampler repaint --denoiser DIR --photos photos/train --out shards --count 10000
 """
 
 VERBS: dict[str, tuple[str, str]] = {
