@@ -18,6 +18,7 @@ from models.generator import Generator
 from models.spec import ModelSpec
 from parity_tests.export_command import Cli
 from parity_tests.fakes import FakeBackend
+from parity_tests.models_command import fill_folder
 
 # No deadlines: a shared machine pauses a test for longer than any example takes. Derandomised, so that a failure in CI can be
 # repeated here.
@@ -70,6 +71,14 @@ def fake(monkeypatch) -> FakeBackend:
 def cli(capsys, tiny_checkpoint, tmp_path, fake) -> Cli:
     """The exporter's command line, with the ONNX backend replaced by the fake."""
     return Cli(capsys, tiny_checkpoint, tmp_path / "out")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A folder with a photo, a mask and a small checkpoint, as the working directory."""
+    monkeypatch.chdir(tmp_path)
+    fill_folder(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")
