@@ -33,7 +33,7 @@ class TrainConfig(RunConfig):
         losses: weight of each row of ``LOSSES``.
         discriminators: weight of each row of ``DISCRIMINATORS`` in the generator's loss; none: reconstruction only.
         adversarial: row of ``ADVERSARIAL`` that they play.
-        coarse_gradient: share of their gradient that passes through the means of the fill's blocks (``losses/coarse.py``).
+        coarse_gradient: share of their gradient that passes through the fill's moving means (``losses/coarse.py``).
         discriminator_rate: their peak learning rate.
         r1_gamma: weight of the gradient penalty on photographs is half of this (Mescheder et al., 2018, eq. 9).
         r1_interval: the penalty is taken in every so many steps and weighs as many times as much (Karras et al., 2020, "lazy").
@@ -148,7 +148,7 @@ _ADVERSARIAL = TrainConfig(
     betas=(0.0, 0.99),
     # Short: over hundreds of steps an average loses the detail that is in every one of its terms (docs/training.md).
     ema_decay=0.99,
-    # Tone and shape are tied to the photo by means over blocks, texture is left to the discriminators.
+    # Tone and shape are tied to the photo by moving means, texture is left to the discriminators.
     losses={"coarse_l1": 1.5, "coarse_l2": 3.0, "hole_l1": 0.3},
     coarse_gradient=0.1,
     discriminators={"image": 0.2, "wavelet": 0.5},

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import pywt
+import scipy.ndimage
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.losses import LOSSES
-from models.losses.coarse import scale_coarse_gradient
+from models.losses.coarse import scale_coarse_gradient, smooth
 from models.losses.hole_l1 import SMALLEST_SHARE
 
 DISTANCES = [name for name in LOSSES if name != "hole_tv"]
@@ -36,6 +37,13 @@ def _total_variation(fill, target, hole):
     return total
 
 
+def _smooth(picture):
+    """A mean over 4x4 pixels of a mean over 4x4 pixels, zero outside the picture."""
+    weights = np.convolve([0.25] * 4, [0.25] * 4)
+    rows = scipy.ndimage.convolve1d(picture, weights, axis=1, mode="constant")
+    return scipy.ndimage.convolve1d(rows, weights, axis=2, mode="constant")
+
+
 def _expected(name, fill, target, hole):
     values = []
     for f, t, h in zip(fill, target, hole, strict=True):
@@ -46,9 +54,8 @@ def _expected(name, fill, target, hole):
         elif name == "hole_l2":
             total = (difference**2).sum()
         elif name in ("coarse_l1", "coarse_l2"):
-            # A Haar packet's coarsest band of two levels is four times the mean of 4x4 pixels.
-            means = pywt.wavedec2(difference, "haar", level=2, axes=(1, 2))[0] / 4
-            total = 16 * (np.abs(means) if name == "coarse_l1" else means**2).sum()
+            means = _smooth(difference)
+            total = (np.abs(means) if name == "coarse_l1" else means**2).sum()
         elif name == "band_l1":
             low, details = pywt.dwt2(difference, "haar", axes=(1, 2))
             total = sum(np.abs(band).sum() for band in (low, *details))
@@ -128,23 +135,40 @@ def test_a_flat_picture_has_no_variation():
 
 
 def test_texture_is_free_for_coarse_losses():
-    """A checkerboard has no mean over 4x4 pixels; a change of tone costs as much as in pixels."""
-    target, hole = torch.zeros(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
-    rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
-    texture = (0.5 - ((rows + columns) % 2).float()).expand(1, 3, -1, -1)
-    assert float(LOSSES["coarse_l1"](texture, target, hole)) == 0
-    assert float(LOSSES["hole_l1"](texture, target, hole)) == pytest.approx(0.5)
-    for name, expected in (("coarse_l1", 0.3), ("coarse_l2", 0.09)):
-        assert float(LOSSES[name](target + 0.3, target, hole)) == pytest.approx(expected)
+    """Patterns of periods 2 and 4 have no moving mean, wherever they begin; a change of tone costs as much as in pixels."""
+    target, hole = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    hole[..., 8:24, 8:24] = 1
+    rows, columns = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    for pattern in ((rows + columns) % 2, (columns + 1) % 4 // 2, (rows + 3) % 4 // 2):
+        texture = (0.5 - pattern.float()).expand(1, 3, -1, -1)
+        inside = smooth(texture)
+        assert torch.count_nonzero(inside) == 0
+        assert float(LOSSES["hole_l1"](texture, target, hole)) == pytest.approx(0.5)
+        assert float(LOSSES["coarse_l1"](texture, target, hole)) < 0.1, "only the hole's edge cuts it"
+    assert float(LOSSES["coarse_l1"](target + 0.3, target, hole)) == pytest.approx(0.3)
+
+
+def test_coarse_losses_have_no_grid():
+    """The same hole and error cost the same wherever they lie; means over blocks of 4x4 preferred every fourth place."""
+    fill, target, hole = (torch.from_numpy(array) for array in _sample(7, size=32))
+    outside = torch.ones_like(hole)
+    outside[..., 8:20, 8:20] = 0
+    hole = hole * (1 - outside)
+    for name in ("coarse_l1", "coarse_l2"):
+        here = float(LOSSES[name](fill, target, hole))
+        for shift in (1, 2, 3):
+            there = [picture.roll((shift, 2 * shift), (2, 3)) for picture in (fill, target, hole)]
+            assert float(LOSSES[name](*there)) == pytest.approx(here, rel=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_the_coarse_gradient_is_scaled(share):
-    """The values stay; of the gradient, the means over blocks keep a share and all that is finer stays whole."""
-    picture = torch.randn(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
-    wanted = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    """The values stay; of the gradient, the moving mean keeps a share and all that is finer stays whole."""
+    picture = torch.randn(2, 3, 24, 24, dtype=torch.float64, requires_grad=True)
+    wanted = torch.zeros(2, 3, 24, 24, dtype=torch.float64)
+    wanted[..., 6:18, 6:18] = torch.randn(2, 3, 12, 12, dtype=torch.float64)  # away from the border, where padding counts
     scaled = scale_coarse_gradient(picture, share)
     assert torch.allclose(scaled, picture)
     (gradient,) = torch.autograd.grad((scaled * wanted).sum(), picture)
-    means = torch.kron(wanted.view(2, 3, 2, 4, 2, 4).mean((3, 5)), torch.ones(4, 4, dtype=torch.float64))
+    means = torch.stack([torch.from_numpy(_smooth(one.numpy())) for one in wanted])
     assert torch.allclose(gradient, wanted - (1 - share) * means)

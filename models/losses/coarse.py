@@ -1,4 +1,4 @@
-"""Distance of means over blocks of pixels: where a fill must agree with its photo, and where it need not."""
+"""Distance of moving means: where a fill must agree with its photo, and where it need not."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -6,41 +6,61 @@ from torch import Tensor
 
 from models.losses.hole_l1 import hole_area
 
-BLOCK = 4
-"""Side of a block: that of the generator's cells, whose mean is the coarsest band of its Haar packet."""
+WINDOW = 4
+"""Side of the window whose mean is taken twice, in pixels: that of the generator's cells."""
+
+TRIANGLE = tuple((WINDOW - abs(offset)) / WINDOW**2 for offset in range(1 - WINDOW, WINDOW))
+"""Weights of the moving mean of a moving mean, in one direction."""
 
 
 def coarse_l1(fill: Tensor, target: Tensor, hole: Tensor) -> Tensor:
-    """L1 of the means over blocks of ``BLOCK`` x ``BLOCK`` pixels, of the hole only; mean over samples.
+    """L1 of the difference's moving means, of the hole only; mean over samples.
 
-    What is finer than a block costs nothing: texture that is right in kind but not in place is free here, whereas any
+    What is finer than the window costs nothing: texture that is right in kind but not in place is free here, whereas any
     distance of pixels is least without it. Tone and shape remain tied to the photo (the low-frequency term of Ledig et al.,
     *SRGAN*, 2017, section 2.2, is replaced for the same reason). Arguments and result as for ``hole_l1``.
     """
-    return torch.abs(_means(fill, target, hole)).sum((1, 2, 3)).mul(BLOCK**2).div(3 * hole_area(hole)).mean()
+    return torch.abs(_means(fill, target, hole)).sum((1, 2, 3)).div(3 * hole_area(hole)).mean()
 
 
 def coarse_l2(fill: Tensor, target: Tensor, hole: Tensor) -> Tensor:
-    """Squared error of the means over blocks; all else as for ``coarse_l1``."""
-    return _means(fill, target, hole).square().sum((1, 2, 3)).mul(BLOCK**2).div(3 * hole_area(hole)).mean()
+    """Squared moving means of the difference; all else as for ``coarse_l1``."""
+    return _means(fill, target, hole).square().sum((1, 2, 3)).div(3 * hole_area(hole)).mean()
 
 
 def _means(fill: Tensor, target: Tensor, hole: Tensor) -> Tensor:
-    """(N, 3, H / BLOCK, W / BLOCK): difference, cleared outside the hole, averaged over blocks."""
-    return F.avg_pool2d((fill - target) * hole, BLOCK)
+    """(N, 3, H, W): difference, cleared outside the hole, smoothed."""
+    return smooth(F.pad((fill - target) * hole, (WINDOW - 1,) * 4))
+
+
+def smooth(padded: Tensor) -> Tensor:
+    """Mean over a window around every pixel, taken twice: a triangle of weights, zero at periods of 2 and 4 pixels.
+
+    Not means over a grid of blocks: a judge that may change everything except those draws the grid.
+
+    Args:
+        padded: (N, C, H + 2 (WINDOW - 1), W + 2 (WINDOW - 1)) float.
+
+    Returns:
+        (N, C, H, W).
+    """
+    channels = padded.shape[1]
+    weights = torch.tensor(TRIANGLE, dtype=padded.dtype, device=padded.device)
+    with torch.autocast(padded.device.type, enabled=False):
+        rows = F.conv2d(padded, weights.view(1, 1, 1, -1).expand(channels, -1, -1, -1), groups=channels)
+        return F.conv2d(rows, weights.view(1, 1, -1, 1).expand(channels, -1, -1, -1), groups=channels)
 
 
 def scale_coarse_gradient(picture: Tensor, share: float) -> Tensor:
-    """The picture itself, whose means over blocks pass on only ``share`` of their gradient.
+    """The picture itself, whose moving means pass on only ``share`` of their gradient.
 
-    A judge of it then shapes what is finer than a block, and leaves tone to the distances above.
+    A judge of it then shapes what is finer than the window, and leaves tone to the distances above.
 
     Args:
-        picture: (N, 3, H, W) float, H and W multiples of ``BLOCK``.
+        picture: (N, 3, H, W) float.
         share: 0 (none) to 1 (all).
     """
     if share == 1:
         return picture
-    means = F.interpolate(F.avg_pool2d(picture, BLOCK), scale_factor=float(BLOCK), mode="nearest")
-    held = (1 - share) * means
+    held = (1 - share) * smooth(F.pad(picture, (WINDOW - 1,) * 4, mode="replicate"))
     return picture - held + held.detach()
