@@ -40,6 +40,8 @@ class TrainConfig(RunConfig):
         feature_matching: weight of the distance of the discriminators' features.
         perceptual: weight of the distance of a given network's features; needs its file.
         perceptual_interval: that distance is taken in every so many steps and weighs as many times as much, like the penalty.
+        rounding: weight of the squared distance in the hole to the fill of the rounded network (``losses/rounding.py``).
+        rounding_interval: that distance is taken in every so many steps and weighs as many times as much.
         pairs_share: how many of the samples are a teacher's completions where a run is given some (``--pairs``); 0 to 1.
         precision: ``fp32``, or ``bf16`` for autocast, or ``auto``: bf16 where the processor multiplies it natively.
         seed: of initial weights, crops and masks.
@@ -68,6 +70,8 @@ class TrainConfig(RunConfig):
     feature_matching: float = 0.0
     perceptual: float = 0.0
     perceptual_interval: int = 1
+    rounding: float = 0.0
+    rounding_interval: int = 2
     pairs_share: float = 0.5
     precision: str = "auto"
     seed: int = 0
@@ -95,11 +99,11 @@ class TrainConfig(RunConfig):
         betas = len(self.betas) == 2 and all(type(b) is float and 0 <= b < 1 for b in self.betas)
         self.require(betas, f"betas are {self.betas}; two numbers between 0 and 1 are needed")
         self.require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
-        for name in ("r1_gamma", "feature_matching", "perceptual"):
+        for name in ("r1_gamma", "feature_matching", "perceptual", "rounding"):
             self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
         self.require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
         self.require(0 <= self.pairs_share <= 1, f"pairs_share is {self.pairs_share}; it must lie between 0 and 1")
-        for name in ("r1_interval", "perceptual_interval"):
+        for name in ("r1_interval", "perceptual_interval", "rounding_interval"):
             self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
         matched = self.feature_matching == 0 or bool(self.discriminators)
         self.require(matched, "feature_matching needs a discriminator, whose features it compares")
@@ -115,6 +119,10 @@ class TrainConfig(RunConfig):
     def perceived(self, step: int) -> bool:
         """Whether the perceptual distance is taken at a step."""
         return self.perceptual > 0 and step % self.perceptual_interval == 0
+
+    def rounded(self, step: int) -> bool:
+        """Whether the distance to the rounded network's fill is taken at a step."""
+        return self.rounding > 0 and step % self.rounding_interval == 0
 
     @staticmethod
     def from_json(text: str) -> "TrainConfig":

@@ -15,6 +15,8 @@ from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL, hole_weights, r1_penalty
 from models.losses.coarse import scale_coarse_gradient
 from models.losses.feature_matching import feature_matching
+from models.losses.hole_l2 import hole_l2
+from models.losses.rounding import rounded_fill
 from models.train_config import TrainConfig
 from models.train_state import TrainState
 
@@ -63,6 +65,12 @@ def train_step(
         with engine.autocast():
             figures["perceptual"] = perceptual(fake, real)
         total = total + config.perceptual_interval * config.perceptual * figures["perceptual"]
+    if config.rounded(state.step):
+        with engine.autocast():
+            rough = rounded_fill(state.generator, real * (1 - hole), hole)
+        # Gradients through both: what they have in common cancels, the network's response to the rounding is left.
+        figures["rounding"] = hole_l2(rough.float(), fill, hole)
+        total = total + config.rounding_interval * config.rounding * figures["rounding"]
     judged = scale_coarse_gradient(fake, config.coarse_gradient)
     for name, weight in config.discriminators.items():
         found = _game(state.discriminators[name], real, judged, hole, config, engine, penalised=config.penalised(state.step))

@@ -28,12 +28,13 @@ def test_the_average_forgets_the_initial_weights_first():
     assert config.ema(10_000) == 0.9
 
 
-def test_penalty_and_perceptual_distance_have_their_steps():
-    config = dataclasses.replace(GAN, r1_interval=4, perceptual=0.1, perceptual_interval=3)
+def test_lazy_terms_have_their_steps():
+    config = dataclasses.replace(GAN, r1_interval=4, perceptual=0.1, perceptual_interval=3, rounding=1.0, rounding_interval=5)
     assert [step for step in range(12) if config.penalised(step)] == [0, 4, 8]
     assert [step for step in range(12) if config.perceived(step)] == [0, 3, 6, 9]
-    never = dataclasses.replace(config, r1_gamma=0.0, perceptual=0.0)
-    assert not any(never.penalised(step) or never.perceived(step) for step in range(12))
+    assert [step for step in range(12) if config.rounded(step)] == [0, 5, 10]
+    never = dataclasses.replace(config, r1_gamma=0.0, perceptual=0.0, rounding=0.0)
+    assert not any(never.penalised(step) or never.perceived(step) or never.rounded(step) for step in range(12))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -103,6 +104,8 @@ def test_the_full_recipe_has_a_discriminator_in_each_domain():
         ("coarse_gradient=1.5", "coarse_gradient is 1.5; it must lie between 0 and 1"),
         ("coarse_gradient=-0.1", "coarse_gradient is -0.1"),
         ("perceptual=Infinity", "perceptual is inf"),
+        ("rounding=-1", "rounding is -1.0; numbers from 0 on"),
+        ("rounding_interval=0", "rounding_interval is 0; it must be at least 1"),
         ("perceptual_interval=0", "perceptual_interval is 0; it must be at least 1"),
         ("precision=fp16", "precision is 'fp16'; allowed: auto, fp32, bf16"),
     ],
