@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+TOOLS := .cache/tools
 
-.PHONY: help setup export verify test test-fast lint clean
+.PHONY: help setup lock audit export verify test test-fast lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
@@ -13,16 +14,27 @@ help:
 	@echo "make test       lint, types and every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make lint       ruff, mypy and the workflow file"
+	@echo "make lock       pin every package and its hashes again (UPGRADE=--upgrade: at newer versions)"
+	@echo "make audit      list pinned packages with known vulnerabilities"
 
 setup: $(STAMP)
 
-# torch first and by itself: where a CPU build is offered under this version, pip takes it. The constraints pin what the
-# toolkits bring along, because artefacts are only reproducible with the same converters.
-$(STAMP): pyproject.toml .ci/constraints.txt
+# Every package by its SHA-256; how the lock files are made and checked: docs/supply_chain.md.
+$(STAMP): pyproject.toml .ci/install .ci/constraints.txt .ci/cuda.txt .ci/torch_cpu.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable ".[all]"
+	.ci/install $(VENV)
 	@touch $@
+
+$(TOOLS)/.installed: .ci/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r $<
+	@touch $@
+
+lock: $(TOOLS)/.installed
+	$(TOOLS)/bin/python .ci/lock.py $(UPGRADE)
+
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/python .ci/audit.py
 
 export: $(STAMP)
 	$(RUN) -m export all
