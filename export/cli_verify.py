@@ -18,8 +18,8 @@ Check an artefact, or every artefact in a folder: hashes of every file, signatur
 manifest; parity with PyTorch measured again; and backends against each other. Each artefact is checked by itself: a
 damaged one does not keep the others from being looked at.
 
-Exit 0: all are well. 1: at least one is DAMAGED (cannot be read, or its files are not those of its hashes) or FAILED (it
-computes something else). 2: nothing could be checked: no artefact there, a bad or forgotten --checkpoint. 3: none is
+Exit 0: all are well. 1: at least one failed: it is damaged (cannot be read, or its files are not those of its hashes), or
+it computes something else. 2: nothing could be checked: no artefact there, a bad or forgotten --checkpoint. 3: none is
 wrong, but a runtime that one of them needs is not installed.
 
 This finds accidents (a changed byte, a mixed-up file, a runtime that computes something else), not attackers, who would
@@ -88,7 +88,7 @@ def _row(verdict: Verdict) -> list[str]:
     integer, floating = sum(count.integer for count in counts), sum(count.floating for count in counts)
     return [
         str(verdict.folder),
-        "DAMAGED" if verdict.damaged else "FAILED" if verdict.failures else "ok",
+        "FAILED, damaged" if verdict.damaged else "FAILED" if verdict.failures else "ok",
         f"{integer} of {integer + floating} operators" if counts else "-",
         parity_text(parity) if parity else "-",
     ]
