@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.checkpoint import sha256
+from models.foreign import MAX_JSON_BYTES, read_bytes
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n\\]+)\n")
@@ -56,7 +57,7 @@ def check_sums(folder: Path) -> list[str]:
     if not path.is_file():
         return [f"{SUMS}: missing"]
     try:
-        promised = parse_sums(path.read_bytes().decode("utf-8"))
+        promised = parse_sums(read_bytes(path, MAX_JSON_BYTES).decode("utf-8"))
         found = {name: digest for name, (_, digest) in hash_files(folder).items() if name != SUMS}
     except ValueError as error:
         return [f"{SUMS}: {error}"]

@@ -14,6 +14,7 @@ from export.backend import Action, Array, Coverage, Inspection, Runner
 from export.errors import ToolchainMissing
 from export.litert_graph import integer_coverage
 from export.program import Program
+from models.foreign import reading
 from quantize.schemes import SCHEMES
 
 _NEEDED: dict[Action, tuple[str, ...]] = {
@@ -72,8 +73,9 @@ class LiteRTBackend:
 
         from export.litert_toolkit import quiet
 
-        inputs, outputs = flatbuffer.ports(flatbuffer.read(model))
-        with quiet():
+        with reading(model):
+            inputs, outputs = flatbuffer.ports(flatbuffer.read(model))
+        with reading(model), quiet():
             interpreter = Interpreter(model_path=str(model), num_threads=threads)
             interpreter.allocate_tensors()
             signature = interpreter.get_signature_runner()
@@ -87,8 +89,9 @@ class LiteRTBackend:
                 if value.shape != port.shape or value.dtype.name != port.dtype:
                     raise ValueError(f"{port.name}: {value.dtype.name} {value.shape} given, {port.dtype} {port.shape} is needed")
                 arguments[port.name] = np.ascontiguousarray(value)
-            # A copy: the memory belongs to the interpreter.
-            return np.array(signature(**arguments)[outputs[0].name])
+            with reading(model):
+                # A copy: the memory belongs to the interpreter.
+                return np.array(signature(**arguments)[outputs[0].name])
 
         return run
 
@@ -98,18 +101,8 @@ class LiteRTBackend:
         Raises:
             ValueError: the file is missing, truncated or no LiteRT model.
         """
-        content = flatbuffer.read(model)
-        inputs, outputs = flatbuffer.ports(content)
-        metadata = flatbuffer.read_metadata(content)
-        operators = flatbuffer.operator_counts(content)
-        return Inspection(
-            metadata={key: value for key, value in metadata.items() if key.startswith(flatbuffer.METADATA_PREFIX)},
-            inputs=inputs,
-            outputs=outputs,
-            macs=flatbuffer.count_macs(content),
-            operators=dict(sorted(operators.items())),
-            coverage=_coverage(model) if "QUANTIZE" in operators else None,
-        )
+        with reading(model):
+            return _inspect(model)
 
     def unavailable(self, action: Action) -> str | None:
         """Why ``action`` cannot be done here; None where it can."""
@@ -127,6 +120,21 @@ class LiteRTBackend:
     def _require(self, action: Action) -> None:
         if reason := self.unavailable(action):
             raise ToolchainMissing(f"litert: {reason}")
+
+
+def _inspect(model: Path) -> Inspection:
+    content = flatbuffer.read(model)
+    inputs, outputs = flatbuffer.ports(content)
+    metadata = flatbuffer.read_metadata(content)
+    operators = flatbuffer.operator_counts(content)
+    return Inspection(
+        metadata={key: value for key, value in metadata.items() if key.startswith(flatbuffer.METADATA_PREFIX)},
+        inputs=inputs,
+        outputs=outputs,
+        macs=flatbuffer.count_macs(content),
+        operators=dict(sorted(operators.items())),
+        coverage=_coverage(model) if "QUANTIZE" in operators else None,
+    )
 
 
 def _coverage(model: Path) -> Mapping[str, Coverage]:

@@ -21,15 +21,19 @@ from export.onnx_integer import COUNTED, integer_coverage, lower_quantisation, s
 from export.onnx_mobile import usability_report, write_ort
 from export.onnx_names import core_trace, name_nodes, name_values, number_shell
 from export.onnx_rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
-from export.onnx_session import open_session
+from export.onnx_session import open_session, readable_refusals
 from export.quiet import quiet_torch_export
 from models.checkpoint import write_atomically
+from models.foreign import MAX_MODEL_BYTES, read_bytes, reading
 from models.inpainter import Uint8Shell
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
     from export.program import Program
+
+_ORT_TYPES = {"uint8": "uint8", "float32": "float"}
+"""ONNX Runtime's names of the types that ports have."""
 
 TOOLKITS = {"convert": ("onnx", "onnxscript"), "run": ("onnxruntime",)}
 
@@ -69,11 +73,20 @@ class OnnxBackend:
         """
         self._require("run")
         session = open_session(model, threads)
-        first, second = (port.name for port in session.get_inputs())
-        (output,) = (port.name for port in session.get_outputs())
+        with reading(model):
+            ports = session.get_inputs()
+            names, outputs = [port.name for port in ports], [port.name for port in session.get_outputs()]
+            if len(names) != 2 or len(outputs) != 1:
+                raise ValueError(f"{model}: {len(names)} inputs and {len(outputs)} outputs, 2 and 1 are expected")
 
         def run(image: Array, mask: Array) -> Array:
-            result: Array = session.run([output], {first: image, second: mask})[0]
+            for port, array in zip(ports, (image, mask), strict=True):
+                if port.type != f"tensor({_ORT_TYPES.get(array.dtype.name)})" or tuple(port.shape) != array.shape:
+                    raise ValueError(
+                        f"{port.name}: {array.dtype.name} {array.shape} given, {port.type} {tuple(port.shape)} is needed"
+                    )
+            with readable_refusals(model):
+                result: Array = session.run(outputs, dict(zip(names, (image, mask), strict=True)))[0]
             return result
 
         return run
@@ -86,15 +99,8 @@ class OnnxBackend:
             ValueError: no such file, or not an ONNX model.
         """
         self._require("convert")
-        saved = read_model(model)
-        return Inspection(
-            metadata={entry.key: entry.value for entry in saved.metadata_props},
-            inputs=tuple(_ports(saved.graph.input)),
-            outputs=tuple(_ports(saved.graph.output)),
-            macs=convolution_macs(saved),
-            operators=dict(sorted(Counter(node.op_type for node in saved.graph.node).items())),
-            coverage=_coverage(saved),
-        )
+        with reading(model):
+            return _inspect(read_model(model))
 
     def write_ort(self, model: Path, folder: Path) -> Path:
         """See ``onnx_mobile.write_ort``.
@@ -120,6 +126,17 @@ class OnnxBackend:
     def _require(self, action: Action) -> None:
         if reason := self.unavailable(action):
             raise ToolchainMissing(f"backend onnx: {reason}")
+
+
+def _inspect(saved: ModelProto) -> Inspection:
+    return Inspection(
+        metadata={entry.key: entry.value for entry in saved.metadata_props},
+        inputs=tuple(_ports(saved.graph.input)),
+        outputs=tuple(_ports(saved.graph.output)),
+        macs=convolution_macs(saved),
+        operators=dict(sorted(Counter(node.op_type for node in saved.graph.node).items())),
+        coverage=_coverage(saved),
+    )
 
 
 def _coverage(model: ModelProto) -> Mapping[str, Coverage] | None:
@@ -159,7 +176,7 @@ def read_model(path: Path) -> ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
+        model = onnx.load_model_from_string(read_bytes(path, MAX_MODEL_BYTES))
     except (OSError, DecodeError) as error:
         raise ValueError(f"{path}: not an ONNX model ({error})") from error
     if not model.graph.node:

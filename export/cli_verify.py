@@ -8,13 +8,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from export.errors import ToolchainMissing
 from export.report import parity_text, table
 from export.verify import Pair, Verdict, Verifier, all_well, find_artefacts
 from models.cli_errors import CHECK_FAILED, OK, Parser
 
 DESCRIPTION = """\
 Check an artefact, or every artefact in a folder: hashes of every file, signature, metadata, bytes and MACs against the
-manifest; parity with PyTorch measured again; and backends against each other. Exit 1 if anything is wrong.
+manifest; parity with PyTorch measured again; and backends against each other. Each artefact is checked by itself: a
+damaged one does not keep the others from being looked at.
+
+Exit 0: all are well. 1: at least one failed: it is damaged (cannot be read, or its files are not those of its hashes), or
+it computes something else. 2: nothing could be checked: no artefact there, a bad or forgotten --checkpoint. 3: none is
+wrong, but a runtime that one of them needs is not installed.
 
 This finds accidents (a changed byte, a mixed-up file, a runtime that computes something else), not attackers, who would
 write new hashes."""
@@ -32,13 +38,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify and print one line for each artefact; 1 if anything is wrong."""
     folders = find_artefacts(arguments.path)
     verifier = Verifier(arguments.checkpoint, arguments.calibration)
-    verdicts = []
+    verdicts, missing = [], []
     with tqdm(total=len(folders), unit="artefact", desc="verify", file=sys.stderr, dynamic_ncols=True) as bar:
         for folder in folders:
             bar.set_postfix_str(folder.name)
-            verdicts.append(verifier.verify(folder))
+            try:
+                verdicts.append(verifier.verify(folder))
+            except ToolchainMissing as error:
+                missing.append(str(error))
             bar.update()
-    if all(verdict.foreign for verdict in verdicts):  # --checkpoint was forgotten, rather than every artefact mixed up
+    if verdicts and all(
+        verdict.foreign for verdict in verdicts
+    ):  # --checkpoint was forgotten, rather than every artefact mixed up
         raise ValueError(f"{verdicts[0].folder}: {verdicts[0].failures[0]}")
     pairs = verifier.compare_backends()
     if arguments.json:
@@ -62,7 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
     for pair in pairs:
         if pair.failure:
             print(f"wavefill: failed: {pair.name}: {pair.failure}", file=sys.stderr)
-    return OK if all_well(verdicts, pairs) else CHECK_FAILED
+    for reason in missing:
+        print(f"wavefill: not checked: {reason}", file=sys.stderr)
+    if not all_well(verdicts, pairs):
+        return CHECK_FAILED
+    if missing:
+        raise ToolchainMissing(f"{len(missing)} of {len(folders)} artefacts were not checked: {missing[0]}")
+    return OK
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -71,7 +88,7 @@ def _row(verdict: Verdict) -> list[str]:
     integer, floating = sum(count.integer for count in counts), sum(count.floating for count in counts)
     return [
         str(verdict.folder),
-        "FAILED" if verdict.failures else "ok",
+        "FAILED, damaged" if verdict.damaged else "FAILED" if verdict.failures else "ok",
         f"{integer} of {integer + floating} operators" if counts else "-",
         parity_text(parity) if parity else "-",
     ]
@@ -87,6 +104,7 @@ def _json(verdict: Verdict) -> dict[str, object]:
     return {
         "path": str(verdict.folder),
         "ok": not verdict.failures,
+        "damaged": verdict.damaged,
         "failures": verdict.failures,
         "integer_coverage": coverage,
         "parity": parity,

@@ -5,7 +5,6 @@ converter and no interpreter, so that a file can be inspected where neither is i
 """
 
 import math
-import struct
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.backend import Port
+from models.foreign import MAX_MODEL_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import BufferT, ModelT, OperatorT, SubGraphT, TensorMapT, TensorT
@@ -40,7 +40,7 @@ def parse(content: bytes, source: str = "model") -> "ModelT":
         raise ValueError(f"{source}: not a LiteRT file (bytes 4 to 8 are {content[4:8]!r}, not {IDENTIFIER!r})")
     try:
         return schema.ModelT.InitFromPackedBuf(content, 0)
-    except (struct.error, IndexError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever the generated code meets where an offset is wrong: see models.foreign
         raise ValueError(f"{source}: truncated or damaged LiteRT file ({error})") from error
 
 
@@ -50,9 +50,7 @@ def read(path: Path) -> "ModelT":
     Raises:
         ValueError: no such file, not a LiteRT flatbuffer, or truncated.
     """
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file")
-    return parse(path.read_bytes(), str(path))
+    return parse(read_bytes(path, MAX_MODEL_BYTES), str(path))
 
 
 def pack(model: "ModelT") -> bytes:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from models.foreign import MAX_JSON_BYTES, parse_json, read_bytes, reading
+
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 
@@ -126,10 +128,7 @@ class Manifest:
             ValueError: not JSON, another schema version, missing or unknown keys, values of the wrong type, or text that is
                 not in the canonical form (so that no change goes unseen).
         """
-        try:
-            tree = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"not JSON ({error})") from error
+        tree = parse_json(text)
         if not isinstance(tree, dict):
             raise ValueError(f"a JSON object is expected, not {_kind(tree)}")
         if tree.get("schema_version") != SCHEMA_VERSION:
@@ -154,10 +153,13 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise ValueError(f"{folder}: not an artefact (it has no {MANIFEST})")
-    try:
-        return Manifest.from_json(path.read_bytes().decode("utf-8"))
-    except ValueError as error:  # UnicodeDecodeError is one
-        raise ValueError(f"{path}: {error}") from error
+    with reading(path):
+        try:
+            return Manifest.from_json(read_bytes(path, MAX_JSON_BYTES).decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: not JSON ({error})") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def belongs(name: str, model_file: str) -> bool:

@@ -19,6 +19,7 @@ from export.backend import Array, Runner
 from export.errors import Unsupported
 from export.mil_ops import OPS
 from export.mil_package import SavedProgram, read_program
+from models.foreign import reader, reading
 
 _COLOUR_SPACES = {"RGB": 3, "GRAYSCALE": 1}
 
@@ -146,6 +147,7 @@ def _with_last_uses(steps: list[_Step], keep: set[str]) -> list[_Step]:
     return result[::-1]
 
 
+@reader
 def runner(package: Path, threads: int) -> Runner:
     """A package as a function of arrays.
 
@@ -175,11 +177,10 @@ def runner(package: Path, threads: int) -> Runner:
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            with torch.inference_mode():
-                result = evaluator(**inputs)[description.output[0].name]
+            with reading(package), torch.inference_mode():
+                return convert_out(description.output[0], evaluator(**inputs)[description.output[0].name])
         finally:
             torch.set_num_threads(before)
-        return convert_out(description.output[0], result)
 
     return run
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from export.backend import Coverage, Inspection, Port
 from export.mil_package import read_program
+from models.foreign import reader
 
 _CHANNELS = {"RGB": 3, "BGR": 3, "GRAYSCALE": 1}
 
@@ -16,6 +17,7 @@ _KINDS = {"conv": "conv", "add": "add", "upsample_nearest_neighbor": "resize", "
 """Operators that are counted, as ``quantize.coverage`` names them (our networks concatenate nothing behind the stem)."""
 
 
+@reader
 def inspect(package: Path) -> Inspection:
     """Read a package's own statements.
 
@@ -56,6 +58,7 @@ def _macs(op: Any) -> int:  # noqa: ANN401
     return int(math.prod(op.outputs[0].shape) * math.prod(op.weight.shape[1:]))
 
 
+@reader
 def integer_coverage(package: Path) -> dict[str, Coverage]:
     """Count what is integer between the stem (first learned convolution) and the head (last), both included.
 

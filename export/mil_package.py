@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export.mil_toolkit import coremltools
+from models.foreign import MAX_MODEL_BYTES, read_bytes, read_json, reader
 
 AUTHOR = "com.apple.CoreML"
 MODEL = f"{AUTHOR}/model.mlmodel"
@@ -67,6 +68,7 @@ def _identifier(path: str, content: bytes) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{path}#sha256={hashlib.sha256(content).hexdigest()}"))
 
 
+@reader
 def read_spec(package: Path) -> tuple[Any, Path]:
     """Follow a package's manifest to its model.
 
@@ -84,10 +86,12 @@ def read_spec(package: Path) -> tuple[Any, Path]:
     from google.protobuf.message import DecodeError
 
     try:
-        manifest = json.loads((package / "Manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(package / "Manifest.json")
         relative = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-        content = (package / "Data" / relative).read_bytes()
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        if relative != MODEL:  # what `write_package` writes; anything else could lead out of the package
+            raise ValueError(f"its model is {str(relative)[:80]!r}, not {MODEL!r}")
+        content = read_bytes(package / "Data" / relative, MAX_MODEL_BYTES)
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{package}: not a Core ML package ({type(error).__name__}: {error})") from error
     spec = ct.proto.Model_pb2.Model()
     try:
@@ -97,6 +101,7 @@ def read_spec(package: Path) -> tuple[Any, Path]:
     return spec, package / "Data" / WEIGHTS
 
 
+@reader
 def read_program(package: Path) -> SavedProgram:
     """Read a package back as a MIL program, with coremltools' reader; nothing is compiled.
 
@@ -116,7 +121,9 @@ def read_program(package: Path) -> SavedProgram:
         raise ValueError(f"{package}: its weight file {WEIGHTS}/{WEIGHT_FILE} is missing")
     try:
         program = load.load(spec, spec.specificationVersion, str(weights))
-    except (RuntimeError, LookupError, TypeError, ValueError, AssertionError, AttributeError) as error:
+    except Exception as error:  # see models.foreign
         # What the reader raises where names, types or offsets into the weight file do not fit together.
         raise ValueError(f"{package}: its program is damaged ({type(error).__name__}: {error})") from error
+    if "main" not in program.functions:
+        raise ValueError(f"{package}: its program has no function main")
     return SavedProgram(spec, program.functions["main"])

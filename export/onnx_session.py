@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.foreign import reading
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
@@ -33,19 +35,14 @@ def open_session(model: Path, threads: int) -> InferenceSession:
 
 @contextlib.contextmanager
 def readable_refusals(model: Path) -> Iterator[None]:
-    """Turn ONNX Runtime's exceptions while loading a file into ``ValueError``."""
+    """Turn ONNX Runtime's exceptions over a file, while it is loaded or run, into ``ValueError``."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    refusals = (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NoSuchFile,
-        state.NotImplemented,
-        state.RuntimeException,
-    )
-    try:
-        yield
-    except refusals as error:
-        raise ValueError(f"{model}: ONNX Runtime refuses it ({str(error).splitlines()[0]})") from error
+    # Its exceptions have no common base of their own.
+    refusals = tuple(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception))
+    with reading(model):
+        try:
+            yield
+        except refusals as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"{model}: ONNX Runtime refuses it ({said})") from error

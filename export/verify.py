@@ -11,7 +11,7 @@ from pathlib import Path
 
 from export import declared
 from export.artifact import SUMS, check_sums, hash_files
-from export.backend import Coverage
+from export.backend import Backend, Coverage
 from export.backends import BACKENDS
 from export.errors import ToolchainMissing
 from export.manifest import MANIFEST, Manifest, Parity, belongs, read_manifest
@@ -19,6 +19,7 @@ from export.matrix import References, expected_metadata
 from export.parity import Levels, differs_from_record, disagreement, misses, worst_between
 from export.program import Program
 from export.sources import NotAtHand, Source, find_calibration, read_source
+from models.cli_errors import describe
 from quantize.schemes import SCHEMES
 
 
@@ -32,6 +33,7 @@ class Verdict:
         manifest: its manifest, if that could be read.
         parity: the figures as measured now; None where the run did not come to that.
         coverage: what of a w8a8 file is integer, by kind, counted in the file.
+        damaged: whether it could not be read, so that nothing was measured: a file was changed, cut off, or is missing.
         foreign: whether it was made from a checkpoint or calibration that is not at hand, so that nothing was measured.
     """
 
@@ -41,6 +43,7 @@ class Verdict:
     parity: Parity | None = None
     coverage: Mapping[str, Coverage] | None = None
     foreign: bool = False
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,40 @@ class Verifier:
     def verify(self, folder: Path) -> Verdict:
         """All checks on one artefact; later ones are left out where an earlier one failed.
 
+        Whatever is wrong with the artefact is in the verdict, so that its neighbours are still looked at.
+
         Raises:
             ValueError: the checkpoint or calibration given to measure again is bad.
             ToolchainMissing: the runtime is not.
         """
-        failures = check_files(folder)
+        try:
+            failures = check_files(folder)
+        except OSError as error:
+            failures = [f"cannot be read: {describe(error)}"]
         if failures:
-            return Verdict(folder, tuple(failures))
+            return Verdict(folder, tuple(failures), damaged=True)
         manifest = read_manifest(folder)
         try:
             program = self._program(manifest, folder.parent)
         except NotAtHand as error:
             return Verdict(folder, (str(error),), manifest, foreign=True)
         backend = BACKENDS[manifest.backend]
-        model = folder / manifest.model_file
         reason = backend.unavailable("run")
         if reason:
             raise ToolchainMissing(f"{folder}: cannot be run here: {reason}")
+        try:
+            return self._measure(folder, manifest, program, backend)
+        except (ValueError, OSError) as error:  # its readers and its runtime: see models.foreign
+            said = describe(error) if isinstance(error, OSError) else str(error)
+            return Verdict(folder, (said.removeprefix(f"{folder}/"),), manifest, damaged=True)
+
+    def _measure(self, folder: Path, manifest: Manifest, program: Program, backend: Backend) -> Verdict:
+        """What the model file declares, and parity.
+
+        Raises:
+            ValueError: it cannot be read, or its runtime cannot run it.
+        """
+        model = folder / manifest.model_file
         inspection = backend.inspect(model)
         failures = declared.faults(
             inspection, manifest.size, manifest.io, expected_metadata(program, inspection), program.generator.spec

@@ -2,20 +2,28 @@
 
 import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
+from models.foreign import reader
 from models.generator import Generator
 from models.spec import SPECS, ModelSpec
 
 FORMAT = "wavefill-checkpoint-1"
+Network = TypeVar("Network", bound=nn.Module)
+MAX_PARAMETERS = 1_000_000_000
+"""Most numbers that are read from one file, or that a network may have to be built for one: 4 GB. A training state of the
+largest row of ``SPECS`` has a twentieth of that, VGG-16 a seventh, the largest published unconditional DDPM half."""
+
 SHIPPED = Path(__file__).parent / "checkpoints" / "wavefill-s.safetensors"
 """The trained checkpoint that the repository carries."""
 
@@ -73,6 +81,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+@reader
 def load_checkpoint(path: Path) -> Generator:
     """Read a checkpoint and build its generator, on the CPU, in eval mode.
 
@@ -95,17 +104,40 @@ def load_checkpoint(path: Path) -> Generator:
         raise ValueError(f"{path}: {error}") from error
     if spec != SPECS.get(spec.name, spec):
         raise ValueError(f"{path}: its spec is called {spec.name} but is another architecture than {spec.name}")
-    generator = Generator(spec)
-    check_tensors(path, tensors, generator.state_dict())
+    generator = build_as_stored(path, tensors, lambda: Generator(spec))
     generator.load_state_dict(tensors)
     return generator.eval()
 
 
+def build_as_stored(path: Path, tensors: Mapping[str, Tensor], build: Callable[[], Network]) -> Network:
+    """Build a network for tensors that a file holds, once they are known to fit.
+
+    It is built on the meta device first, which takes no memory: what a header asks for is compared with what is there before
+    anything of that size is made.
+
+    Args:
+        path: of the file, for the messages.
+        tensors: by the names of the network's ``state_dict``.
+        build: makes the network; called twice.
+
+    Raises:
+        ValueError: as :func:`check_tensors`, or more than ``MAX_PARAMETERS``.
+    """
+    with torch.device("meta"):
+        expected = build().state_dict()
+    count = sum(value.numel() for value in expected.values())
+    if count > MAX_PARAMETERS:
+        raise ValueError(f"{path}: its header asks for {count:,} parameters; at most {MAX_PARAMETERS:,} are read")
+    check_tensors(path, tensors, expected)
+    return build()
+
+
+@reader
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and header of a safetensors file.
 
     Raises:
-        ValueError: missing, a pickle, truncated, or not safetensors.
+        ValueError: missing, a pickle, truncated, not safetensors, or more than ``MAX_PARAMETERS``.
     """
     if path.is_dir():
         raise ValueError(f"{path}: is a folder; a checkpoint is one file")
@@ -119,7 +151,11 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            names = list(file.keys())
+            count = sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+            if count > MAX_PARAMETERS:
+                raise ValueError(f"{path}: {count:,} parameters; at most {MAX_PARAMETERS:,} are read")
+            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
     except SafetensorError as error:
         raise ValueError(f"{path}: truncated or not a safetensors file ({error})") from error
 
@@ -138,6 +174,15 @@ def check_tensors(path: Path, got: Mapping[str, Tensor], expected: Mapping[str, 
     ]
     if shapes:
         raise ValueError(f"{path}: tensors do not fit its spec; wrong shapes: {_some(shapes)}")
+    check_finite(path, got)
+
+
+def check_finite(path: Path, got: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are no floating-point numbers, or hold some that are not finite.
+
+    Raises:
+        ValueError: naming the first few offenders.
+    """
     whole = [f"{name} {value.dtype}" for name, value in got.items() if not value.is_floating_point()]
     if whole:
         raise ValueError(f"{path}: tensors must be floating point: {_some(whole)}")

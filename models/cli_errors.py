@@ -93,8 +93,8 @@ def describe(error: OSError) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text with its line breaks replaced by blanks."""
-    return " ".join(text.split())
+    """Text with its line breaks replaced by blanks, and escaped what a terminal would take for a command: it may quote a file."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
 
 
 def _fail(text: str, code: int) -> int:

@@ -4,6 +4,8 @@ import dataclasses
 import json
 from typing import Any, ClassVar, Self
 
+from models.foreign import parse_json
+
 
 class RunConfig:
     """Base of frozen dataclasses that have the fields below among others."""
@@ -53,8 +55,8 @@ class RunConfig:
                 bool(separator) and key in names, f"--set {setting}: expected key=value with a key of {', '.join(names)}"
             )
             try:
-                value = json.loads(text)
-            except json.JSONDecodeError:
+                value = parse_json(text, finite=False)
+            except ValueError:
                 value = text
             current = getattr(self, key)
             if isinstance(current, float) and type(value) is int:
@@ -75,3 +77,19 @@ class RunConfig:
         """
         if not condition:
             raise ValueError(f"{cls.TITLE}: {message}")
+
+
+def checked_types(config: type[RunConfig], values: dict[str, Any]) -> dict[str, Any]:
+    """Values for the fields of a configuration, with the types of their defaults; whole numbers may stand for others.
+
+    Raises:
+        ValueError: a value of another type, which no comparison of ranges would find.
+    """
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]  # a dataclass
+        given = values.get(field.name)
+        default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        if field.name in values and type(given) is not type(default):
+            if type(default) is not float or type(given) is not int:
+                raise ValueError(f"{field.name} is {str(given)[:40]!r}; it is of type {type(default).__name__}, e.g. {default}")
+            values[field.name] = float(given)
+    return values

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from models.foreign import parse_json
+
 # Range of each band of a photograph in [-1, 1], as root mean square over 300 training photos: ll.ll 2.06, ll.lh 0.28,
 # ll.hl 0.31, ll.hh 0.15, finest bands 0.07-0.20; extremes are 4.0 for ll.ll and 1.1-3.7 for the others.
 TWO_LEVEL_GAINS = (0.5,) + 15 * (1.0,)
@@ -70,10 +72,13 @@ class ModelSpec:
             ValueError: not JSON, or not the fields of a spec.
         """
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
             values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        except (AttributeError, ValueError) as error:
+            raise ValueError(f"not a model spec: {error}") from error
+        try:
             return ModelSpec(**values)
-        except (TypeError, AttributeError, json.JSONDecodeError) as error:
+        except TypeError as error:
             raise ValueError(f"not a model spec: {error}") from error
 
 

@@ -20,6 +20,7 @@ from models.data.memory import available_bytes
 from models.data.pairs import PairShards
 from models.data.photo_source import GB, SHARE, Photos, open_photos
 from models.data.photos import find_photos
+from models.foreign import read_json, reader
 from models.spec import SPECS
 from models.train_config import PRESETS, TrainConfig
 from models.train_state import TrainState, read_header
@@ -155,7 +156,7 @@ def _describe(
 ) -> None:
     """Write what this run is before its first step: ``config.json``, and ``run.json`` with one entry for each part of the run."""
     file = args.out / "run.json"
-    parts: list[dict[str, object]] = json.loads(file.read_text(encoding="utf-8")) if args.resume and file.is_file() else []
+    parts: list[dict[str, object]] = read_parts(file) if args.resume and file.is_file() else []
     parts.append(
         {
             "from_step": step,
@@ -175,6 +176,19 @@ def _describe(
     write_atomically(file, f"{json.dumps(parts, indent=1)}\n".encode())
     precision = "bf16 autocast" if engine.bf16 else "fp32"
     print(f"{engine.processes} process(es) on {engine.device.type}, {precision}, {photos} photos", file=sys.stderr)
+
+
+@reader
+def read_parts(file: Path) -> list[dict[str, object]]:
+    """What ``run.json`` says of a run so far, one entry for each part.
+
+    Raises:
+        ValueError: damaged.
+    """
+    parts = read_json(file)
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise ValueError("a list of objects is needed")
+    return parts
 
 
 def check_limits(args: argparse.Namespace) -> None:

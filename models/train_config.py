@@ -1,15 +1,15 @@
 """Training configuration: a frozen dataclass, a table of presets, ``--set key=value``."""
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from models.discriminators import DISCRIMINATORS
+from models.foreign import parse_json
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL
-from models.run_config import RunConfig
+from models.run_config import RunConfig, checked_types
 from models.spec import SPECS
 
 
@@ -132,11 +132,11 @@ class TrainConfig(RunConfig):
             ValueError: not JSON, or not the fields of this version's configuration.
         """
         try:
-            raw = json.loads(text)
+            raw = parse_json(text)
             raw["stages"] = tuple(tuple(stage) for stage in raw["stages"])
             raw["betas"] = tuple(raw["betas"])
-            return TrainConfig(**raw)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            return TrainConfig(**checked_types(TrainConfig, raw))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a training configuration of this version: {error}") from error
 
 

@@ -16,6 +16,7 @@ from models.cli_errors import ToolchainMissing
 from models.conventions import PIXEL_SCALE
 from models.data.batches import make_batch
 from models.data.photo_source import Photos
+from models.foreign import parse_json, reading
 from models.images import Pixels
 from models.sheet import masked, sheet
 from models.train_config import TrainConfig
@@ -48,7 +49,8 @@ class RunLog:
         self._folder, self._steps_in_all, self._rate = folder, steps, rate
         self._file = folder / "log.jsonl"
         if self._file.exists():
-            lines = self._file.read_text(encoding="utf-8").splitlines()
+            with reading(self._file):
+                lines = self._file.read_text(encoding="utf-8").splitlines()
             kept = [line for line in lines if _step(line) <= step]
             write_atomically(self._file, "".join(f"{line}\n" for line in kept).encode())
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
@@ -143,6 +145,6 @@ def _png(picture: Pixels) -> bytes:
 def _step(line: str) -> int:
     """Step of a line of the log; a line that a kill cut off counts as never written."""
     try:
-        return int(json.loads(line)["step"])
-    except (json.JSONDecodeError, KeyError, TypeError):
+        return int(parse_json(line)["step"])
+    except (ValueError, KeyError, TypeError):
         return sys.maxsize

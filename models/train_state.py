@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.checkpoint import check_tensors, read_safetensors, write_atomically
 from models.discriminators import DISCRIMINATORS
+from models.foreign import reader
 from models.generator import Generator
 from models.spec import SPECS
 from models.train_config import TrainConfig
@@ -102,6 +103,7 @@ class TrainState:
         write_atomically(path, save(tensors, metadata=header))
 
     @staticmethod
+    @reader
     def load(path: Path, device: torch.device, settings: Sequence[str] = ()) -> tuple["TrainState", TrainConfig]:
         """Read a state back, with the configuration that it was saved under.
 
@@ -114,11 +116,11 @@ class TrainState:
             ValueError: not a training state, damaged, or settings that make it another network.
         """
         tensors, header = read_safetensors(path)
-        _, config = _parse(path, header, settings)
+        step, config = _parse(path, header, settings)
         facts = {key: value for key, value in header.items() if key not in ("format", "step", "config")}
         state = TrainState.fresh(config, device, facts)
         check_tensors(path, tensors, state.tensors())
-        state.step = int(header["step"])
+        state.step = step
         with torch.no_grad():
             for name, value in state.average.named_parameters():
                 value.copy_(tensors[f"average.{name}"])
@@ -131,6 +133,7 @@ class TrainState:
         return state, config
 
 
+@reader
 def read_header(path: Path, settings: Sequence[str] = ()) -> tuple[int, TrainConfig]:
     """Step and configuration of a saved state, without its tensors.
 
@@ -143,7 +146,20 @@ def read_header(path: Path, settings: Sequence[str] = ()) -> tuple[int, TrainCon
 def _parse(path: Path, header: Mapping[str, str], settings: Sequence[str]) -> tuple[int, TrainConfig]:
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a training state of this version of the program")
-    return int(header["step"]), TrainConfig.from_json(header["config"]).with_settings(list(settings))
+    config = TrainConfig.from_json(header.get("config", ""))
+    return stored_step(header), config.with_settings(list(settings))
+
+
+def stored_step(header: Mapping[str, str]) -> int:
+    """Step that the header of a training state names.
+
+    Raises:
+        ValueError: none, or no number of steps.
+    """
+    text = header.get("step", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ValueError(f"step is {text[:40]!r}; a whole number from 0 on is needed")
+    return int(text)
 
 
 def _channels_last(network: Network, device: torch.device) -> Network:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from models.checkpoint import write_atomically
+from models.foreign import read_json, reader
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 
 FORMAT = "wavefill-calibration-1"
@@ -126,6 +127,7 @@ class QuantizedProgram:
         write_atomically(path, (_dump(content) + "\n").encode())
 
     @staticmethod
+    @reader
     def load(path: Path) -> "QuantizedProgram":
         """Read a table that :meth:`save` wrote.
 
@@ -133,12 +135,7 @@ class QuantizedProgram:
             ValueError: missing, not such a file, another version, a value out of range, or numbers that do not have the
                 hash which the file states.
         """
-        if not path.is_file():
-            raise ValueError(f"{path}: no such file")
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path}: truncated or not JSON ({error})") from error
+        content = read_json(path)
         found = content.get("format") if isinstance(content, dict) else None
         if found != FORMAT:
             raise ValueError(f"{path}: not a calibration of this version (format {found!r}, not {FORMAT!r})")

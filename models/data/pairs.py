@@ -1,7 +1,6 @@
 """A teacher's completions as training targets: random access to the shards of ``python -m models teacher generate``."""
 
 import hashlib
-import io
 import sys
 import tarfile
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.data.memory import available_bytes
-from models.data.shards import PARTS, ShardIndex, fault, shard_path
+from models.data.shards import ShardIndex, decode_png, fault, sample_spans, shard_path
+from models.foreign import reader, reading
 from models.images import Pixels
 
 GB = 1_000_000_000
@@ -40,17 +40,20 @@ class PairShards:
     """Samples of a folder of shards; a sample is a function of the folder's content and its number.
 
     Attributes:
+        folder: of the shards.
         index: what the shards have in common.
         sha256: of all of them, for a run's facts.
         entries: for each sample, its shard and where in it the photo, the mask and the completion lie: (offset, length).
     """
 
+    folder: Path
     index: ShardIndex
     sha256: str
     entries: list[tuple[int, tuple[tuple[int, int], ...]]]
     _tars: list[bytes | Path] = field(repr=False)
 
     @staticmethod
+    @reader
     def open(folder: Path, *, memory_gb: float | None = None) -> "PairShards":
         """Check every shard against its hash and find its samples; kept in memory, undecoded, where they fit.
 
@@ -64,6 +67,9 @@ class PairShards:
         if not folder.is_dir():
             raise ValueError(f"{folder}: no such folder of shards")
         index = ShardIndex.read(folder)
+        there = sum(1 for _ in folder.glob("shard-*.tar"))
+        if there < index.shards:  # an index may ask for more shards than anybody could look for one by one
+            raise ValueError(f"{folder}: {there} shards of {index.shards}; generate again with the same command to complete them")
         faults = [(s, fault(folder, s, len(index.samples(s)))) for s in range(index.shards)]
         broken = [(shard, reason) for shard, reason in faults if reason]
         if broken:
@@ -84,7 +90,7 @@ class PairShards:
         tars: list[bytes | Path] = [path.read_bytes() for path in paths] if needed <= budget else list(paths)
         where = "in memory" if needed <= budget else "read from their files"
         print(f"{len(entries)} completions of {index.size} pixels {where}: {needed / GB:.2f} GB", file=sys.stderr)
-        return PairShards(index, digest.hexdigest(), entries, tars)
+        return PairShards(folder, index, digest.hexdigest(), entries, tars)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -113,7 +119,11 @@ class PairShards:
             ValueError: a size that cannot be had by halving or doubling.
         """
         shard, spans = self.entries[number]
-        photo, mask, completion = (_decode(self._tars[shard], span) for span in spans)
+        with reading(shard_path(self.folder, shard)):
+            photo, mask, completion = (_decode(self._tars[shard], span) for span in spans)
+            side = self.index.size
+            if [one.shape for one in (photo, mask, completion)] != [(side, side, 3), (side, side), (side, side, 3)]:
+                raise ValueError(f"sample {number} is not of {side}x{side} pixels, RGB, mask and RGB")
         hole: NDArray[np.bool_] = np.asarray(mask > 0)
         if size is None or size == self.index.size:
             return Pair(photo, hole, completion)
@@ -140,15 +150,8 @@ def _enlarged(picture: Pixels, size: int) -> Pixels:
 
 
 def _spans(path: Path) -> list[tuple[tuple[int, int], ...]]:
-    spans = []
-    with tarfile.open(path, "r:") as tar:
-        members = tar.getmembers()
-        for first in range(0, len(members), len(PARTS)):
-            parts = members[first : first + len(PARTS)]
-            if [m.name.split(".", 1)[1] for m in parts] != list(PARTS):
-                raise ValueError(f"{path}: sample {parts[0].name} is not made of {', '.join(PARTS)}")
-            spans.append(tuple((m.offset_data, m.size) for m in parts[:3]))
-    return spans
+    with reading(path), tarfile.open(path, "r:") as tar:
+        return [parts[:3] for parts in sample_spans(tar, path.stat().st_size)]
 
 
 def _decode(tar: bytes | Path, span: tuple[int, int]) -> NDArray[np.uint8]:
@@ -159,4 +162,4 @@ def _decode(tar: bytes | Path, span: tuple[int, int]) -> NDArray[np.uint8]:
         with tar.open("rb") as file:
             file.seek(offset)
             content = file.read(length)
-    return np.asarray(Image.open(io.BytesIO(content)))
+    return decode_png(content)

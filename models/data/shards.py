@@ -21,11 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.checkpoint import sha256, write_atomically
+from models.foreign import parse_json, read_json
 from models.images import Pixels
 
 FORMAT = "wavefill-shards-1"
 PARTS = ("photo.png", "mask.png", "completion.png", "json")
 """Files of a sample, in this order."""
+
+MAX_SIDE = 4096
+"""Largest pictures of a shard, in pixels; no teacher that anybody trained makes larger ones."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class ShardIndex:
         for name in ("count", "per_shard", "size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name.replace('_', '-')} is {getattr(self, name)}; at least 1 is needed")
+        if self.size > MAX_SIDE:
+            raise ValueError(f"size is {self.size}; at most {MAX_SIDE} pixels are allowed")
 
     @property
     def shards(self) -> int:
@@ -93,12 +99,19 @@ class ShardIndex:
         if not file.is_file():
             raise ValueError(f"{folder}: no index.json; shards are made by python -m models teacher generate")
         try:
-            raw = json.loads(file.read_text(encoding="utf-8"))
+            raw = read_json(file)
             if raw["format"] != FORMAT:
                 raise ValueError(f"format is {raw['format']!r}, not {FORMAT!r}")
-            return ShardIndex(int(raw["count"]), int(raw["per_shard"]), int(raw["size"]), dict(raw["settings"]))
+            count, per_shard, size = (_whole(raw, name) for name in ("count", "per_shard", "size"))
+            return ShardIndex(count, per_shard, size, dict(raw["settings"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{file}: not an index of shards: {error}") from error
+
+
+def _whole(values: dict[str, Any], name: str) -> int:
+    if type(values[name]) is not int:
+        raise ValueError(f"{name} is {str(values[name])[:40]!r}; a whole number is needed")
+    return int(values[name])
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -153,17 +166,53 @@ def unpack(content: bytes) -> list[Sample]:
     samples = []
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
-            members = tar.getmembers()
-            for first in range(0, len(members), len(PARTS)):
-                files = [tar.extractfile(member) for member in members[first : first + len(PARTS)]]
-                photo, mask, completion, text = (file.read() if file else b"" for file in files)
-                facts = json.loads(text)
-                index = facts.pop("index")
-                pictures = [np.asarray(Image.open(io.BytesIO(one))) for one in (photo, mask, completion)]
+            for spans in sample_spans(tar, len(content)):
+                photo, mask, completion, text = (content[offset : offset + length] for offset, length in spans)
+                facts = parse_json(text)
+                index = _whole(facts, "index")
+                del facts["index"]
+                pictures = [decode_png(one) for one in (photo, mask, completion)]
                 samples.append(Sample(index, pictures[0], pictures[1] > 0, pictures[2], facts))
-    except (tarfile.TarError, OSError, KeyError, ValueError) as error:
-        raise ValueError(f"not a shard: {error}") from error
+    except Exception as error:  # whatever tar, zlib and the decoder of PNG raise: see models.foreign
+        raise ValueError(f"not a shard: {type(error).__name__}: {error}") from error
     return samples
+
+
+def sample_spans(tar: tarfile.TarFile, length: int) -> list[tuple[tuple[int, int], ...]]:
+    """Where the files of each sample lie in a shard: (offset, length) in the order of ``PARTS``.
+
+    Args:
+        tar: opened without compression.
+        length: of the whole file in bytes.
+
+    Raises:
+        ValueError: not made of samples, or a file reaches beyond the end.
+    """
+    spans = []
+    members = tar.getmembers()
+    for first in range(0, len(members), len(PARTS)):
+        parts = members[first : first + len(PARTS)]
+        if [m.name.partition(".")[2] for m in parts] != list(PARTS):
+            raise ValueError(f"sample {parts[0].name!r} is not made of {', '.join(PARTS)}")
+        for m in parts:
+            # Sparse files and links say how much is to be made, and not how much is there.
+            if not m.isreg() or m.issparse() or m.offset_data + m.size > length:
+                raise ValueError(f"{m.name!r} is no plain file, or reaches beyond the end")
+        spans.append(tuple((m.offset_data, m.size) for m in parts))
+    return spans
+
+
+def decode_png(content: bytes) -> NDArray[np.uint8]:
+    """Pixels of a picture of a shard: (S, S) or (S, S, 3) uint8.
+
+    Raises:
+        ValueError: not a PNG of 8 bits, grey or RGB, of at most ``MAX_SIDE`` pixels a side.
+        Exception: what Pillow raises on damaged ones.
+    """
+    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+        if max(image.size) > MAX_SIDE or image.mode not in ("L", "RGB"):
+            raise ValueError(f"a picture of {image.width}x{image.height}, mode {image.mode}")
+        return np.asarray(image)
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
@@ -197,8 +246,8 @@ def fault(folder: Path, shard: int, samples: int) -> str | None:
     if not path.is_file():
         return "missing"
     try:
-        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        wanted = facts["sha256"], int(facts["bytes"]), int(facts["samples"])
+        facts = read_json(path.with_suffix(".json"))
+        wanted = facts["sha256"], _whole(facts, "bytes"), _whole(facts, "samples")
     except (OSError, KeyError, TypeError, ValueError):
         return "its hash is missing"
     if wanted[2] != samples:

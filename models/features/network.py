@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.cli_errors import ToolchainMissing
+from models.foreign import reading
 from models.images import Pixels
 from models.quiet import without_standard_error
 
@@ -26,6 +27,9 @@ SCALES: dict[str, Callable[[Array], Array]] = {
     "caffe": lambda x: x[..., ::-1] - np.array([104.0, 117.0, 123.0]),  # BGR minus the mean
 }
 """How a network with float inputs wants its pixels."""
+
+MAX_SIDE = 4096
+"""Largest pictures that a network may ask for; a picture is resized to what its input says."""
 
 SPATIAL_CHANNELS = 7
 """Channels of a feature map that sFID keeps (Nash et al., *Generating Images with Sparse Representations*, 2021, section 4.1)."""
@@ -66,11 +70,16 @@ class FeatureNetwork:
         if scale is not None and scale not in SCALES:
             raise ValueError(f"scale {scale!r}: allowed are {', '.join(SCALES)}")
         self.name = name or path.stem
-        self._run = readers[path.suffix](path, scale)
+        self._path = path
+        with reading(path):
+            self._run = readers[path.suffix](path, scale)
 
     def __call__(self, picture: Pixels) -> Response:
         """Response to an (H, W, 3) uint8 picture, resized (bilinear, antialiased) where the network wants another size."""
-        output = np.asarray(self._run(picture), dtype=np.float64)
+        with reading(self._path):
+            output = np.asarray(self._run(picture), dtype=np.float64)
+            if not output.size or not np.isfinite(output).all():
+                raise ValueError("its response is empty, or not finite")
         if output.ndim == 3 and output.shape[1] * output.shape[2] > 1:  # (C, h, w)
             return Response(output.mean(axis=(1, 2)), output[:SPATIAL_CHANNELS].ravel())
         return Response(output.ravel(), None)
@@ -88,6 +97,11 @@ def _resized(picture: Pixels, height: int, width: int) -> Pixels:
     if picture.shape[:2] == (height, width):
         return picture
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _check_sides(*sides: int) -> None:
+    if any(not 1 <= side <= MAX_SIDE for side in sides):
+        raise ValueError(f"its input has {' x '.join(map(str, sides))} pixels; 1 to {MAX_SIDE} a side are allowed")
 
 
 def _scaled(picture: Pixels, scale: str | None, path: Path) -> NDArray[np.float32]:
@@ -113,6 +127,7 @@ def _onnx(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generi
         raise ValueError(f"{path}: its input is {port.shape}; one RGB picture (1, 3, H, W) or (1, H, W, 3) is needed")
     first = port.shape[1] == 3
     sides = [side if isinstance(side, int) else None for side in (port.shape[2:] if first else port.shape[1:3])]
+    _check_sides(*(side for side in sides if side is not None))
     if port.type == "tensor(float)":
         _scaled(np.zeros((1, 1, 3), np.uint8), scale, path)  # refuses a missing scale now, not at the first picture
 
@@ -139,6 +154,7 @@ def _tflite(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.gene
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[-1]
     if len(source["shape"]) != 4 or source["shape"][3] != 3:
         raise ValueError(f"{path}: its input is {list(source['shape'])}; one RGB picture (1, H, W, 3) is needed")
+    _check_sides(int(source["shape"][1]), int(source["shape"][2]))
     if source["dtype"] == np.float32:
         _scaled(np.zeros((1, 1, 3), np.uint8), scale, path)
 

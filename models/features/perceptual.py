@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.checkpoint import read_safetensors
+from models.checkpoint import check_finite, read_safetensors
 from models.features.distance import perceptual_distance
 from models.features.squeezenet import SqueezeNetTaps
-from models.features.vgg import VggTaps
+from models.features.vgg import VGG_WIDTHS, VggTaps
+from models.foreign import reader
 from models.images import Pixels
 
 
@@ -36,6 +37,7 @@ class PerceptualNetwork:
     heads: list[Tensor] | None
 
     @staticmethod
+    @reader
     def read(path: Path) -> "PerceptualNetwork":
         """Read a network; frozen, in eval mode.
 
@@ -43,11 +45,14 @@ class PerceptualNetwork:
             ValueError: not safetensors, none of the known networks, or heads that do not belong to it.
         """
         tensors, _ = read_safetensors(path)
+        check_finite(path, tensors)
         names = [name for name in (f"lin{i}.model.1.weight" for i in range(8)) if name in tensors]
         if "features.28.weight" in tensors:
             if len(names) not in (0, 5):
                 raise ValueError(f"{path}: {len(names)} heads; LPIPS on VGG-16 has lin0.model.1.weight to lin4.model.1.weight")
             heads = [tensors[name].float().flatten() for name in names] or None
+            if heads and [len(head) for head in heads] != list(VGG_WIDTHS):
+                raise ValueError(f"{path}: heads for {[len(head) for head in heads]} channels; {list(VGG_WIDTHS)} are needed")
             name = "lpips_vgg16_distance" if heads else "vgg16_distance"
             return PerceptualNetwork(name, VggTaps(tensors).eval().requires_grad_(False), heads)
         if "features.3.squeeze.weight" in tensors:

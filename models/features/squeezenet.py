@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from models.checkpoint import read_safetensors
+from models.checkpoint import check_finite, read_safetensors
+from models.foreign import reader
 
 FIRES = (3, 4, 6, 7, 9, 10, 11, 12)
 """Places of the fire modules in torchvision's ``squeezenet1_1().features``, which names the tensors of a file."""
@@ -69,6 +70,7 @@ class SqueezeNetTaps(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
 
     @staticmethod
+    @reader
     def read(path: Path) -> "SqueezeNetTaps":
         """Read a safetensors file; frozen, in eval mode.
 
@@ -76,6 +78,7 @@ class SqueezeNetTaps(nn.Module):
             ValueError: no such file, not safetensors, or another network.
         """
         tensors, _ = read_safetensors(path)
+        check_finite(path, tensors)
         try:
             return SqueezeNetTaps(tensors).eval().requires_grad_(False)
         except ValueError as error:

@@ -14,8 +14,8 @@ from models.checkpoint import write_atomically
 from models.data.datasets import DATASETS
 from models.data.photo_source import open_photos
 from models.teacher.training.config import PRESETS, TeacherConfig
-from models.teacher.training.state import TeacherState, read_config
-from models.train import add_run_arguments, check_apart, check_limits, exclusive, memory_share, names_sha256
+from models.teacher.training.state import TeacherState, check_stored, read_config
+from models.train import add_run_arguments, check_apart, check_limits, exclusive, memory_share, names_sha256, read_parts
 
 if TYPE_CHECKING:
     from models.engine import Engine
@@ -92,6 +92,8 @@ def _go(
     from models.teacher.training.publish import publish, sample_page
     from models.train_loop import Limits
 
+    if args.resume:
+        check_stored(args.out / "state.safetensors", config, lambda: build(config, torch.device("meta")))
     state = TeacherState.fresh(build(config, engine.device), config, facts)
     if args.resume:
         state.restore(args.out / "state.safetensors")
@@ -119,7 +121,7 @@ def _describe(
 ) -> None:
     """Write what this run is before its first step: ``config.json``, and ``run.json`` with one entry for each part of the run."""
     file = args.out / "run.json"
-    parts: list[dict[str, object]] = json.loads(file.read_text(encoding="utf-8")) if args.resume and file.is_file() else []
+    parts: list[dict[str, object]] = read_parts(file) if args.resume and file.is_file() else []
     command = ["python", "-m", "models", *sys.argv[1:]]
     place = {"device": str(engine.device), "processes": engine.processes, "bf16": engine.bf16, "machine": platform.platform()}
     parts.append({"from_step": step, "command": command, "photos": photos, **facts, **place, "torch": torch.__version__})

@@ -5,7 +5,6 @@ training example writes) have this layout; they are fetched by the user, never b
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,11 +12,15 @@ from typing import Any
 
 import torch
 
-from models.checkpoint import sha256
+from models.checkpoint import check_finite, read_safetensors, sha256
 from models.cli_errors import ToolchainMissing
+from models.foreign import read_json, reader
 from models.quiet import without_standard_error
 from models.teacher.denoiser import PREDICTIONS, PredictionDenoiser
 from models.teacher.schedule import Schedule
+
+MAX_SIDE, MAX_LEVELS, MAX_LAYERS, MAX_NOISE_STEPS, MAX_NUMBER = 4096, 16, 64, 100_000, 1_000_000
+"""Bounds of what a configuration may ask for; published ones have 256, 6, 2, 1000, and 1000 as their largest number."""
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 LAYOUT = "a diffusers folder holds unet/config.json, unet/diffusion_pytorch_model.safetensors and scheduler/scheduler_config.json"
@@ -54,6 +57,7 @@ def import_diffusers() -> ModuleType:
     return diffusers
 
 
+@reader
 def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
     """Read a pipeline's folder. Nothing is fetched and no code of the folder is run.
 
@@ -81,14 +85,18 @@ def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
     if settings.get("num_class_embeds") or settings.get("class_embed_type"):
         raise ValueError(f"{folder}: the network wants class labels; an unconditional one is needed")
     size = settings.get("sample_size")
-    if not isinstance(size, int):
+    if type(size) is not int or not 1 <= size <= MAX_SIDE:
         raise ValueError(f"{folder}: sample_size is {size}; one number is needed, the side of the pictures")
     kind = noise.get("prediction_type", "epsilon")
     if kind not in PREDICTIONS:
         raise ValueError(f"{folder}: prediction_type is {kind!r}; allowed: {', '.join(PREDICTIONS)}")
+    _check_extent(folder, settings, noise)
     diffusers = import_diffusers()
     try:
         with without_standard_error():
+            with torch.device("meta"):
+                planned = diffusers.UNet2DModel.from_config(settings)
+            _check_weights(unet / WEIGHTS, planned)
             betas = diffusers.DDPMScheduler.from_config(noise).betas.double()
             network = diffusers.UNet2DModel.from_pretrained(unet, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, TypeError, NotImplementedError) as error:
@@ -105,10 +113,48 @@ def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
+    values = read_json(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path}: an object is needed")
+    for name, value in values.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and abs(number) > MAX_NUMBER:
+                raise ValueError(f"{path}: {name} is {number}; at most {MAX_NUMBER:,} is read")
+        if isinstance(value, list) and len(value) > MAX_NOISE_STEPS:
+            raise ValueError(f"{path}: {name} has {len(value):,} entries; at most {MAX_NOISE_STEPS:,} are read")
     return values
+
+
+def _check_extent(path: Path, settings: dict[str, Any], noise: dict[str, Any]) -> None:
+    """Refuse what would take hours or gigabytes to be built, before diffusers is asked to.
+
+    Raises:
+        ValueError: too many levels, layers or steps.
+    """
+    levels, layers = settings.get("block_out_channels", ()), settings.get("layers_per_block", 2)
+    if not isinstance(levels, list | tuple) or len(levels) > MAX_LEVELS:
+        raise ValueError(f"{path}: block_out_channels is {str(levels)[:80]}; a list of at most {MAX_LEVELS} is read")
+    if type(layers) is not int or not 1 <= layers <= MAX_LAYERS:
+        raise ValueError(f"{path}: layers_per_block is {str(layers)[:80]}; 1 to {MAX_LAYERS} are read")
+    steps = noise.get("num_train_timesteps", 1000)
+    if type(steps) is not int or not 1 <= steps <= MAX_NOISE_STEPS:
+        raise ValueError(f"{path}: num_train_timesteps is {str(steps)[:80]}; 1 to {MAX_NOISE_STEPS:,} are read")
+
+
+def _check_weights(path: Path, network: torch.nn.Module) -> None:
+    """Compare what a configuration asks for with what the file of weights holds.
+
+    Only the number: older files name their tensors otherwise, and diffusers knows how.
+
+    Args:
+        path: of the weights.
+        network: as configured, on the meta device.
+
+    Raises:
+        ValueError: another number of parameters, or weights that are not finite.
+    """
+    tensors, _ = read_safetensors(path)
+    there, wanted = (sum(value.numel() for value in values) for values in (tensors.values(), network.parameters()))
+    if there != wanted:
+        raise ValueError(f"{path}: {there:,} parameters; its config.json asks for {wanted:,}")
+    check_finite(path, tensors)

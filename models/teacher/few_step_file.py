@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from models.checkpoint import check_tensors, read_safetensors, sha256, sorted_header, write_atomically
+from models.checkpoint import build_as_stored, read_safetensors, sha256, sorted_header, write_atomically
+from models.foreign import reader
 from models.teacher.schedule import Schedule
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.few_step import LatentUNet
@@ -96,6 +97,7 @@ def save_few_step(path: Path, network: nn.Module, config: TeacherConfig, provena
     write_atomically(path, sorted_header(save(tensors, metadata=header)))
 
 
+@reader
 def load_few_step(path: Path, device: str = "cpu") -> FewStep:
     """Read a generator that ``python -m models teacher train`` wrote.
 
@@ -106,8 +108,7 @@ def load_few_step(path: Path, device: str = "cpu") -> FewStep:
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a few-step generator (its header says format {header.get('format')!r}, not {FORMAT!r})")
     config = TeacherConfig.from_json(header.get("config", ""))
-    network = LatentUNet(config)
-    check_tensors(path, tensors, network.state_dict())
+    network = build_as_stored(path, tensors, lambda: LatentUNet(config))
     network.load_state_dict(tensors)
     network = network.to(device).eval().requires_grad_(False)
     schedule = KINDS[config.kind].schedule(config.noise_steps)

@@ -1,12 +1,12 @@
 """A sampler with its knobs, as asked for on a command line: checked once, before anything heavy is loaded."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from torch import Tensor
 
+from models.foreign import parse_json
 from models.teacher.samplers import SAMPLERS, Sampler
 
 DEFAULT_STEPS = 250
@@ -73,8 +73,8 @@ def _value(setting: str, text: str, default: object) -> object:
     if isinstance(default, str):
         return text
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
+        value = parse_json(text)
+    except ValueError:
         value = None
     if isinstance(default, float) and type(value) is int:
         value = float(value)

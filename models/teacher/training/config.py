@@ -1,12 +1,12 @@
 """Configuration of a teacher's training: a frozen dataclass, a table of presets, ``--set key=value``."""
 
 import dataclasses
-import json
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.run_config import RunConfig
+from models.foreign import parse_json
+from models.run_config import RunConfig, checked_types
 
 PREDICTED = ("epsilon", "v_prediction", "sample")
 KINDS = ("ddpm", "ddgan", "wavediff")
@@ -71,10 +71,13 @@ class TeacherConfig(RunConfig):
         self.require(self.kind in KINDS, f"kind is {self.kind!r}; allowed: {', '.join(KINDS)}")
         for name in ("size", "batch", "steps", "layers", "latent", "r1_interval"):
             self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; at least 1 is needed")
+        # A configuration can come from a file's header: what is built from it is bounded before it is built.
+        for name, most in (("size", 4096), ("layers", 64), ("latent", 65_536)):
+            self.require(getattr(self, name) <= most, f"{name} is {getattr(self, name)}; at most {most} is allowed")
         for name in ("widths", "opponent_widths"):
             widths = getattr(self, name)
-            fit = len(widths) >= 2 and all(type(w) is int and w >= 8 and w % 8 == 0 for w in widths)
-            self.require(fit, f"{name} are {list(widths)}; at least two multiples of 8 are needed")
+            fit = 2 <= len(widths) <= 8 and all(type(w) is int and 8 <= w <= 4096 and w % 8 == 0 for w in widths)
+            self.require(fit, f"{name} are {str(list(widths))[:80]}; two to eight multiples of 8 up to 4096 are needed")
             cell = 2 ** (len(widths) - (0 if self.kind == "wavediff" else 1))
             self.require(self.size % cell == 0, f"size is {self.size}; {len(widths)} {name} need a multiple of {cell}")
         rates = 0 < self.learning_rate < 1 and 0 < self.opponent_rate < 1 and 0 <= self.ema_decay < 1 and 0 <= self.beta1 < 1
@@ -115,11 +118,11 @@ class TeacherConfig(RunConfig):
             ValueError: not the fields of this version's configuration.
         """
         try:
-            raw = json.loads(text)
+            raw = parse_json(text)
             for name in ("widths", "opponent_widths"):
                 raw[name] = tuple(raw[name])
-            return TeacherConfig(**raw)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            return TeacherConfig(**checked_types(TeacherConfig, raw))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a teacher's configuration of this version: {error}") from error
 
 

@@ -1,7 +1,7 @@
 """Everything a teacher's run needs to go on after a stop, in one safetensors file."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from models.checkpoint import check_tensors, read_safetensors, write_atomically
+from models.checkpoint import MAX_PARAMETERS, check_tensors, read_safetensors, write_atomically
+from models.foreign import reader, reading
 from models.teacher.training.config import TeacherConfig
+from models.train_state import stored_step
 
 FORMAT = "wavefill-teacher-training-1"
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -87,9 +89,10 @@ class TeacherState:
         Raises:
             ValueError: damaged, or of another network.
         """
-        tensors, header = read_safetensors(path)
-        check_tensors(path, tensors, self.tensors())
-        self.step = int(header["step"])
+        with reading(path):
+            tensors, header = read_safetensors(path)
+            check_tensors(path, tensors, self.tensors())
+            self.step = stored_step(header)
         self.facts = {key: value for key, value in header.items() if key not in ("format", "step", "config")}
         with torch.no_grad():
             for name, value in self.average.named_parameters():
@@ -102,6 +105,27 @@ class TeacherState:
                         self.optimizers[prefix].state[parameter] = {"step": torch.tensor(float(self.step)), **moments}
 
 
+@reader
+def check_stored(path: Path, config: TeacherConfig, build: Callable[[], dict[str, nn.Module]]) -> None:
+    """Compare a saved state with the networks that its configuration asks for, before they are made.
+
+    Args:
+        path: file that :meth:`TeacherState.save` wrote.
+        config: of the run.
+        build: makes the networks on the meta device, where they take no memory.
+
+    Raises:
+        ValueError: damaged, of other networks, or of more than ``MAX_PARAMETERS``.
+    """
+    with torch.device("meta"):
+        expected = TeacherState.fresh(build(), config, {}).tensors()
+    count = sum(value.numel() for value in expected.values())
+    if count > MAX_PARAMETERS:
+        raise ValueError(f"{path}: its configuration asks for {count:,} parameters; at most {MAX_PARAMETERS:,} are read")
+    check_tensors(path, read_safetensors(path)[0], expected)
+
+
+@reader
 def read_config(path: Path, settings: list[str]) -> tuple[int, TeacherConfig]:
     """Step and configuration of a saved state, with changes.
 
@@ -111,4 +135,4 @@ def read_config(path: Path, settings: list[str]) -> tuple[int, TeacherConfig]:
     header = read_safetensors(path)[1]
     if header.get("format") != FORMAT:
         raise ValueError(f"{path}: not a teacher's training state of this version of the program")
-    return int(header["step"]), TeacherConfig.from_json(header["config"]).with_settings(settings)
+    return stored_step(header), TeacherConfig.from_json(header.get("config", "")).with_settings(settings)
