@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from models.baselines import BASELINES
 from models.checkpoint import SHIPPED, sha256, write_atomically
-from models.cli_inpaint import artifact_run, checkpoint_run
+from models.cli_inpaint import artifact_folder, artifact_run, checkpoint_run
 from models.data.mask_file import MaskFile
 from models.data.photos import find_photos
 from models.evaluate import Case, evaluate, read_cases, run_fill
@@ -124,7 +124,7 @@ def _networks(args: argparse.Namespace) -> tuple[dict[str, Run], int]:
     """Every network to measure by its name in the table, and the size they share."""
     networks: dict[str, Run] = {}
     size = args.size
-    for folder in args.artifact:
+    for folder in map(artifact_folder, args.artifact):
         name = folder.resolve().name
         if name in networks:
             raise ValueError(f"--artifact: {name} is given twice")
@@ -148,6 +148,6 @@ def _setting(args: argparse.Namespace, size: int) -> dict[str, object]:
         "masks": str(args.masks) if args.masks else f"seed {args.seed}",
         "size": size,
         "checkpoint_sha256": sha256(checkpoint) if checkpoint else None,
-        "artifacts": [folder.resolve().name for folder in args.artifact],
+        "artifacts": [artifact_folder(path).resolve().name for path in args.artifact],
         "networks_sha256": network_hashes(args),
     }

@@ -10,18 +10,19 @@ from tqdm import tqdm
 
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.cli_errors import note
-from models.conventions import MASK_THRESHOLD
-from models.images import WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
+from models.cli_mask_options import add_mask_arguments, mask_options
+from models.images import WRITE_FORMATS, check_output, read_photo, write_photo
 from models.inpaint import Run, inpaint, torch_run
+from models.mask_read import read_mask
 from models.spec import LARGEST_SIZE
 
 EXAMPLES = """examples:
   python -m models inpaint photo.jpg mask.png filled.png
   python -m models inpaint photo.jpg mask.png filled.jpg --artifact artifacts/wavefill-s-256-onnx-w8a8
   python -m models inpaint photo.jpg mask.png filled.png --checkpoint runs/first/checkpoint.safetensors --size 512
+  python -m models inpaint photo.jpg drawn.jpg filled.png --invert --grow 8 --fit-mask
 
-The mask has the photo's size: white (128 and more) is filled, black is kept. PNG and WebP results keep every other pixel as it
-was, bit for bit; JPEG is written at quality 95.
+PNG and WebP results keep every pixel outside the hole as it was, bit for bit; JPEG is written at quality 95.
 """
 
 DEFAULT_SIZE = 256
@@ -31,14 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog = EXAMPLES
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
-    parser.add_argument("mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept")
+    parser.add_argument(
+        "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept; see below"
+    )
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="FILE", help="weights (default: the shipped ones)")
-    network.add_argument("--artifact", type=Path, metavar="DIR", help="run this exported artefact instead")
+    network.add_argument(
+        "--artifact", type=Path, metavar="DIR", help="run this exported artefact instead (its folder, or the model in it)"
+    )
     parser.add_argument(
         "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
     )
+    add_mask_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -52,14 +58,13 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--size: an artefact has a size of its own; leave the option out")
     if args.size is not None and not 1 <= args.size <= LARGEST_SIZE:
         raise ValueError(f"--size: {args.size} given, 1 to {LARGEST_SIZE} are allowed")
+    options = mask_options(args)
     check_output(args.out, args.photo, args.mask)
     photo = read_photo(args.photo)
-    mask = read_mask(args.mask, photo.pixels.shape[:2])
+    mask = read_mask(args.mask, photo.pixels.shape[:2], options)
     for line in (*photo.notes, *mask.notes):
         note(line)
-    if (mask.values >= MASK_THRESHOLD).all():
-        raise ValueError(f"{args.mask}: the mask is full: it keeps no pixel of the photo to continue from")
-    if (mask.values < MASK_THRESHOLD).all():
+    if not mask.values.any():
         note(f"{args.mask}: the mask is empty; the photo is written unchanged")
         result = photo.pixels
     else:
@@ -82,8 +87,27 @@ def checkpoint_run(checkpoint: Path, size: int | None) -> tuple[Run, int]:
     return torch_run(load_checkpoint(checkpoint), size), size
 
 
-def artifact_run(folder: Path) -> tuple[Run, int]:
-    """An exported artefact in its own runtime, and its picture size.
+def artifact_folder(path: Path) -> Path:
+    """The folder of an artefact that is named by its folder or by the model in it (``model.onnx``, ``model.mlpackage``).
+
+    Raises:
+        ValueError: a file, or a package of Core ML, that is not the model of an artefact.
+    """
+    if not path.is_file() and not (path.is_dir() and path.suffix == ".mlpackage"):
+        return path  # a folder, or nothing at all: export says what it thinks of it
+    folder = path.parent
+    try:
+        files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+        models = {entry["name"].split("/")[0] for entry in files}  # a package is a folder of files
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        models = set()
+    if path.name not in models:
+        raise ValueError(f"--artifact: {path} is not the model in an artefact; name a folder as `python -m export` writes it")
+    return folder
+
+
+def artifact_run(path: Path) -> tuple[Run, int]:
+    """An exported artefact, named as :func:`artifact_folder` takes it, in its own runtime, and its picture size.
 
     Raises:
         ValueError: no artefact, or a damaged one.
@@ -91,6 +115,7 @@ def artifact_run(folder: Path) -> tuple[Run, int]:
     """
     # models never depends on export (the arrow is models -> quantize -> export); only this command line, asked for an
     # artefact by name, looks it up at run time, and every other verb works without that package and its toolkits.
+    folder = artifact_folder(path)
     run = importlib.import_module("export").load(folder)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return run, int(manifest["size"])

@@ -17,8 +17,9 @@ from models.conventions import MASK_THRESHOLD
 from models.data.mask_file import MaskFile
 from models.data.masks import sample_mask
 from models.features.network import FeatureNetwork
-from models.images import Pixels, read_mask, read_photo
+from models.images import Pixels, read_photo
 from models.inpaint import Run
+from models.mask_read import read_mask
 from models.metrics.energy import ENERGIES
 from models.metrics.pixels import PIXEL_METRICS
 

@@ -1,4 +1,4 @@
-"""Photos and masks as files: what is read, what is refused, and results that appear whole or not at all.
+"""Photos as files: what is read, what is refused, and results that appear whole or not at all.
 
 A photo is read as a viewer would show it: EXIF orientation applied, palettes and greys expanded, 16 bits reduced to 8, alpha
 dropped. Whatever was dropped on the way is told in ``notes``, one line each.
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.checkpoint import write_atomically
-from models.conventions import MASK_THRESHOLD
 from models.quiet import pillow_warnings, without_standard_error
 
 Pixels = NDArray[np.uint8]
@@ -61,19 +60,6 @@ class Photo:
     icc_profile: bytes | None = None
 
 
-@dataclass(frozen=True)
-class Mask:
-    """A mask as a file holds it.
-
-    Attributes:
-        values: (H, W) uint8; the threshold of ``models.conventions`` has not been applied.
-        notes: what a user may not expect, one line each.
-    """
-
-    values: Pixels
-    notes: tuple[str, ...] = ()
-
-
 def read_photo(path: Path) -> Photo:
     """Read a photo of any common kind.
 
@@ -91,35 +77,6 @@ def read_photo(path: Path) -> Photo:
         notes.append(f"{path}: its alpha channel is dropped")
     pixels = _rgb(image, path, notes)
     return Photo(pixels, tuple(notes), profile)
-
-
-def read_mask(path: Path, size: tuple[int, int] | None = None) -> Mask:
-    """Read a mask: white (>= 128) is the hole, black is kept, transparent is kept.
-
-    A colour file serves where its three channels agree on which side of the threshold a pixel is.
-
-    Args:
-        path: the file.
-        size: (height, width) of the photo as shown, that is after its EXIF orientation; None accepts any.
-
-    Raises:
-        ValueError: as :func:`read_photo`; of another size than the photo; coloured where grey is needed.
-    """
-    notes: list[str] = []
-    image = _decode(path, notes)
-    alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
-    pixels = _rgb(image, path, notes)
-    if size is not None and pixels.shape[:2] != size:
-        raise ValueError(f"{path}: the mask is {_size(pixels.shape)} but the photo, as shown, is {_size(size)} (width x height)")
-    values = pixels.min(axis=2)
-    if bool(((pixels.max(axis=2) >= MASK_THRESHOLD) & (values < MASK_THRESHOLD)).any()):
-        raise ValueError(f"{path}: the mask is coloured; paint the hole white and leave the rest black")
-    if alpha is not None and bool((alpha < 255).any()):
-        notes.append(f"{path}: transparent parts of the mask are kept")
-        values = np.where(alpha >= MASK_THRESHOLD, values, np.uint8(0))
-    if 0 < values.max() < MASK_THRESHOLD:
-        notes.append(f"{path}: the brightest value is {values.max()}, but the hole begins at {MASK_THRESHOLD}; is it a 0/1 mask?")
-    return Mask(np.ascontiguousarray(values), tuple(notes))
 
 
 def check_output(path: Path, *inputs: Path) -> None:

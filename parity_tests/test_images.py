@@ -1,4 +1,4 @@
-"""Photos and masks as files: every kind a user may have, and every way a file can be broken."""
+"""Photos as files: every kind a user may have, and every way a file can be broken."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from models.images import MAX_PIXELS, WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
+from models.images import MAX_PIXELS, WRITE_FORMATS, check_output, read_photo, write_photo
 from models.quiet import pillow_warnings
 
 RGB = np.ascontiguousarray(skimage.data.astronaut()[:60:2, :100:2])  # 30 x 50
@@ -53,14 +53,11 @@ TURNED = {
 
 
 @pytest.mark.parametrize("orientation", TURNED)
-def test_exif_orientation_is_honoured_for_photo_and_mask(tmp_path, orientation):
+def test_exif_orientation_is_honoured(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     photo = read_photo(saved(tmp_path, Image.fromarray(RGB), exif=exif)).pixels
     assert np.array_equal(photo, TURNED[orientation](RGB))
-    grey = (RGB[:, :, 0] > 99).astype(np.uint8) * 255
-    mask = read_mask(saved(tmp_path, Image.fromarray(grey), "mask.png", exif=exif), photo.shape[:2])
-    assert np.array_equal(mask.values, TURNED[orientation](grey))
 
 
 def test_alpha_is_dropped_with_a_note(tmp_path):
@@ -138,7 +135,6 @@ def test_cmyk_is_converted_with_a_note(tmp_path):
 def test_one_pixel(tmp_path):
     path = saved(tmp_path, Image.new("RGB", (1, 1), (1, 2, 3)))
     assert read_photo(path).pixels.tolist() == [[[1, 2, 3]]]
-    assert read_mask(path, (1, 1)).values.tolist() == [[1]]
 
 
 def test_colour_profile_is_kept(tmp_path):
@@ -287,44 +283,6 @@ def test_just_under_the_limit_is_read_quietly(tmp_path):
     """95 megapixels: above the size where Pillow itself begins to warn, and warnings are errors here."""
     path = saved(tmp_path, Image.new("L", (9_500, 10_000), 7))
     assert read_photo(path).pixels.shape == (10_000, 9_500, 3)
-
-
-# ------------------------------------------------------------------------------------------------ masks
-
-
-def test_mask_of_another_size_names_both(tmp_path):
-    path = saved(tmp_path, Image.new("L", (40, 20)))
-    with pytest.raises(ValueError, match=r"mask is 40x20 but the photo, as shown, is 50x30"):
-        read_mask(path, (30, 50))
-
-
-def test_mask_values_are_kept(tmp_path):
-    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert np.array_equal(read_mask(saved(tmp_path, Image.fromarray(values)), (16, 16)).values, values)
-
-
-def test_grey_rgb_mask_is_taken_and_a_coloured_one_refused(tmp_path):
-    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    grey = np.stack([values] * 3, axis=2)
-    assert np.array_equal(read_mask(saved(tmp_path, Image.fromarray(grey)), (16, 16)).values, values)
-    grey[3, 3] = (255, 0, 0)
-    with pytest.raises(ValueError, match="coloured"):
-        read_mask(saved(tmp_path, Image.fromarray(grey)), (16, 16))
-
-
-def test_transparent_parts_of_a_mask_are_kept(tmp_path):
-    """White strokes on a transparent layer, as a paint program saves them; what is under the transparency is not seen."""
-    layer = np.full((16, 16, 4), 255, np.uint8)
-    layer[:, 8:, 3] = 0
-    mask = read_mask(saved(tmp_path, Image.fromarray(layer)), (16, 16))
-    assert (mask.values[:, :8] == 255).all()
-    assert (mask.values[:, 8:] == 0).all()
-    assert "transparent" in mask.notes[0]
-
-
-def test_a_mask_of_zeros_and_ones_is_pointed_out(tmp_path):
-    mask = read_mask(saved(tmp_path, Image.fromarray(np.eye(16, dtype=np.uint8))), (16, 16))
-    assert "0/1 mask?" in mask.notes[0]
 
 
 # ------------------------------------------------------------------------------------------------ writing

@@ -13,9 +13,10 @@ from PIL import Image
 from models.__main__ import VERBS, main
 from models.checkpoint import load_checkpoint, sha256
 from models.cli_errors import ToolchainMissing, run_main
-from models.images import read_mask, read_photo
+from models.images import read_photo
 from models.inpaint import inpaint, torch_run
 from models.macs import generator_macs
+from models.mask_read import read_mask
 from parity_tests.models_command import COFFEE, SMALL
 from parity_tests.small import small_generator
 
@@ -56,14 +57,6 @@ def test_inpaint_writes_what_the_function_computes(here, call):
     expected = inpaint(COFFEE, mask, torch_run(small_generator(), 32), 32)
     assert np.array_equal(read_photo(Path("out.png")).pixels, expected)
     assert not np.array_equal(expected, COFFEE)
-
-
-def test_empty_mask_returns_the_photo_with_a_note_and_needs_no_checkpoint(here, call):
-    Image.new("L", (150, 90), 0).save("mask.png")
-    code, _, err = call("inpaint", "photo.png", "mask.png", "out.webp", "--checkpoint", "none.safetensors")
-    assert code == 0
-    assert err == "wavefill: note: mask.png: the mask is empty; the photo is written unchanged\n"
-    assert np.array_equal(read_photo(Path("out.webp")).pixels, COFFEE)
 
 
 def test_notes_do_not_fail(here, call):

@@ -8,20 +8,21 @@ import torch
 from tqdm import tqdm
 
 from models.cli_errors import note
+from models.cli_mask_options import add_mask_arguments, mask_options
 from models.conventions import MASK_THRESHOLD
-from models.images import WRITE_FORMATS, check_output, read_mask, read_photo, write_photo
+from models.images import WRITE_FORMATS, Pixels, check_output, read_photo, write_photo
 from models.inpaint import hole_groups, inpaint
+from models.mask_read import read_mask
 from models.teacher.load import load_teacher, network_calls
 from models.teacher.restore import complete, teacher_run
 from models.teacher.samplers import SAMPLERS
-from models.teacher.settings import DEFAULT_STEPS, parse_settings
+from models.teacher.settings import DEFAULT_STEPS, SamplerSettings, parse_settings
 
 EXAMPLES = """examples:
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --steps 100 --denoiser DIR --blend
 
-The mask has the photo's size: white (128 and more) is filled, black is kept. A photo of any size is filled in windows of the size
-that the denoiser was trained on. What each sampler is for: docs/teacher.md.
+A photo of any size is filled in windows of the size that the denoiser was trained on. What each sampler is for: docs/teacher.md.
 """
 
 
@@ -34,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
-    parser.add_argument("mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept")
+    parser.add_argument(
+        "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black kept; see below"
+    )
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     names = ", ".join(name for name, row in SAMPLERS.items() if row.observes)
     parser.add_argument("--sampler", required=True, metavar="NAME", help=names)
@@ -45,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
     parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
+    add_mask_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -58,17 +62,36 @@ def main(args: argparse.Namespace) -> int:
     if not 0 <= args.seed < 2**63:
         raise ValueError(f"--seed: {args.seed} given, 0 to 2^63 - 1 are allowed")
     check_device(args.device)
+    options = mask_options(args)
     check_output(args.out, args.photo, args.mask)
     photo = read_photo(args.photo)
-    mask = read_mask(args.mask, photo.pixels.shape[:2])
+    mask = read_mask(args.mask, photo.pixels.shape[:2], options)
     for line in (*photo.notes, *mask.notes):
         note(line)
-    if (mask.values >= MASK_THRESHOLD).all():
-        raise ValueError(f"{args.mask}: the mask is full: it keeps no pixel of the photo to continue from")
-    if (mask.values < MASK_THRESHOLD).all():
-        raise ValueError(f"{args.mask}: the mask is empty: there is nothing to fill (white pixels are filled)")
+    if not mask.values.any():
+        note(f"{args.mask}: the mask is empty; the photo is written unchanged")
+        result = photo.pixels
+    else:
+        result = fill(args, settings, photo.pixels, mask.values)
+    write_photo(args.out, result, photo.icc_profile)
+    print(args.out)
+    return 0
+
+
+def fill(args: argparse.Namespace, settings: SamplerSettings, photo: Pixels, mask: Pixels) -> Pixels:
+    """Load the teacher and fill the hole, behind a bar of network calls.
+
+    Args:
+        args: the command line.
+        settings: the sampler.
+        photo: (H, W, 3) uint8.
+        mask: (H, W) uint8.
+
+    Raises:
+        ValueError: no denoiser, or one that the settings do not suit.
+    """
     teacher = load_teacher(args.denoiser, settings, args.device, args.size)
-    total = network_calls(settings, teacher.schedule) * len(hole_groups(mask.values >= MASK_THRESHOLD, max(1, teacher.size // 2)))
+    total = network_calls(settings, teacher.schedule) * len(hole_groups(mask >= MASK_THRESHOLD, max(1, teacher.size // 2)))
     with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
         run = teacher_run(
             lambda photos, holes: complete(
@@ -83,10 +106,7 @@ def main(args: argparse.Namespace) -> int:
                 callback=lambda _: tick(bar),
             )
         )
-        result = inpaint(photo.pixels, mask.values, run, teacher.size)
-    write_photo(args.out, result, photo.icc_profile)
-    print(args.out)
-    return 0
+        return inpaint(photo, mask, run, teacher.size)
 
 
 def tick(bar: "tqdm[Never]") -> None:
