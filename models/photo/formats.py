@@ -12,7 +12,9 @@ header's size is checked before anything is decoded."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
-"""Pillow's names of the formats that are tried; the rarer ones have parsers that nobody needs here. HEIC needs the ``heif`` extra."""
+"""Pillow's names of the formats that are tried; the rarer ones have parsers that nobody needs here.
+
+HEIC is read where the ``heif`` extra is installed."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ Bits = NDArray[np.uint8]
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, (i // 8 if (i // 8 + i % 8) % 2 else i % 8))))
 """Row-major index of each coefficient in zigzag order (T.81, figure A.6)."""
 
-_AT_ONCE = 4096
+_AT_ONCE = 2048
 _LARGEST_DC, _LARGEST_AC = 2047, 1023
 
 
@@ -26,9 +26,9 @@ def _dct_matrix() -> NDArray[np.float64]:
 _DCT = _dct_matrix()
 
 
-def ycbcr(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+def ycbcr(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(..., 3) RGB to whole-numbered Y, Cb, Cr in 0..255 (JFIF 1.02)."""
-    red, green, blue = np.moveaxis(rgb.astype(np.float64), -1, 0)
+    red, green, blue = np.moveaxis(rgb.astype(np.float32), -1, 0)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     planes = (luma, 128 + (blue - luma) / 1.772, 128 + (red - luma) / 1.402)
     return np.clip(np.floor(np.stack(planes, axis=-1) + 0.5), 0, 255)
@@ -44,7 +44,12 @@ def quantised_units(file: JpegFile, pixels: NDArray[np.uint8]) -> Ints:
     Returns:
         (units, blocks of an MCU, 64) in zigzag order.
     """
-    planes = ycbcr(pixels) if len(file.components) == 3 else pixels[..., None].astype(np.float64)
+    parts = [_quantised(file, pixels[low : low + _AT_ONCE]) for low in range(0, len(pixels), _AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def _quantised(file: JpegFile, pixels: NDArray[np.uint8]) -> Ints:
+    planes = ycbcr(pixels) if len(file.components) == 3 else pixels[..., None].astype(np.float32)
     blocks = []
     rows, columns = file.unit
     for index, component in enumerate(file.components):

@@ -17,7 +17,7 @@ _EXIF, _XMP, _MULTI_PICTURE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"
 _SEQUENTIAL, _OTHER_FRAMES = (0xC0, 0xC1), (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 
 
-class Unsuitable(Exception):  # noqa: N818
+class Unsuitable(Exception):
     """A JPEG that cannot be edited block by block; the message says why, to follow "because"."""
 
 
@@ -105,7 +105,8 @@ def header_segments(content: bytes) -> tuple[list[tuple[int, bytes]], bytes, int
     Raises:
         Unsuitable: the structure is broken.
     """
-    segments, at = [], 2
+    segments: list[tuple[int, bytes]] = []
+    at = 2
     if content[:2] != b"\xff\xd8":
         raise Unsuitable("it does not begin as a JPEG")
     while True:
@@ -157,7 +158,13 @@ def _parse(content: bytes, segments: list[tuple[int, bytes]], start_of_scan: byt
     if bits != 8 or count not in (1, 3) or adobe == 0 or bytes(in_frame) == b"RGB":
         raise Unsuitable("its colours are neither grey nor YCbCr of 8 bits")
     end = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]").search(content, at)
-    if end is None or content[end.start() + 1] != 0xD9 or len(in_scan) != count or start_of_scan[-3:] != b"\0\x3f\0" or not height:
+    if (
+        end is None
+        or content[end.start() + 1] != 0xD9
+        or len(in_scan) != count
+        or start_of_scan[-3:] != b"\0\x3f\0"
+        or not height
+    ):
         raise Unsuitable("it has several scans")
     components = [Component(*in_frame[name], selector >> 4, selector & 15) for name, selector in in_scan]
     if count == 1:  # T.81, A.2.2: a scan of one component has one block an MCU, whatever its factors say
@@ -166,7 +173,7 @@ def _parse(content: bytes, segments: list[tuple[int, bytes]], start_of_scan: byt
     if any(across % c.across or down % c.down for c in components):
         raise Unsuitable("its sampling factors are no divisors")
     for c in components:
-        quantisation[c.quantisation], tables[0][c.dc], tables[1][c.ac]  # noqa: B018  a KeyError is a damaged header
+        quantisation[c.quantisation], tables[0][c.dc], tables[1][c.ac]  # a KeyError is a damaged header
     scan = content[at : end.start()]
     return JpegFile(segments, start_of_scan, width, height, components, quantisation, *tables, restart, scan)
 
@@ -214,4 +221,6 @@ def carried(segments: list[tuple[int, bytes]], exif: bytes | None, xmp: bytes | 
 def assemble(segments: list[tuple[int, bytes]], start_of_scan: bytes, scan: bytes) -> bytes:
     """A file of its parts; ``scan`` begins after SOS and may hold more scans, without EOI."""
     head = [bytes((0xFF, marker)) + struct.pack(">H", len(payload) + 2) + payload for marker, payload in segments]
-    return b"".join((b"\xff\xd8", *head, b"\xff\xda", struct.pack(">H", len(start_of_scan) + 2), start_of_scan, scan, b"\xff\xd9"))
+    return b"".join(
+        (b"\xff\xd8", *head, b"\xff\xda", struct.pack(">H", len(start_of_scan) + 2), start_of_scan, scan, b"\xff\xd9")
+    )

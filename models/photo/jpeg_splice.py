@@ -131,6 +131,8 @@ class BitWriter:
 
     def copy(self, data: bytes, start: int, stop: int) -> None:
         """Add the bits ``start`` to ``stop`` of ``data``."""
+        if start == stop:
+            return
         if stop - start < _SHORT:
             span = np.frombuffer(data, np.uint8, -(-stop // 8) - start // 8, start // 8)
             self._loose.append(np.unpackbits(span)[start % 8 : start % 8 + stop - start])
@@ -142,7 +144,9 @@ class BitWriter:
         start += missing
         count, shift = (stop - start) // 8, start % 8
         codes = np.frombuffer(data, np.uint8, count + 1, start // 8)
-        self._bytes += ((codes[:-1] << shift) | (codes[1:] >> (8 - shift))).astype(np.uint8).tobytes() if shift else codes[:-1].tobytes()
+        self._bytes += (
+            ((codes[:-1] << shift) | (codes[1:] >> (8 - shift))).astype(np.uint8).tobytes() if shift else codes[:-1].tobytes()
+        )
         self.copy(data, start + 8 * count, stop)
 
     def finish(self) -> bytes:

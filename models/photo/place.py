@@ -2,7 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from models.photo.formats import WRITE_FORMATS
 
@@ -44,7 +47,18 @@ def check_place(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside ``path`` and rename it: a reader sees the old file or the new one, whole.
+    """Write a file at once; see :func:`atomic_file`.
+
+    Raises:
+        OSError: naming ``path``.
+    """
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file beside ``path`` that is renamed at the end: a reader sees the old file or the new one, whole.
 
     A symbolic link stays one; what it points to is replaced.
 
@@ -57,8 +71,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
+            with os.fdopen(handle, "w+b") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             # mkstemp makes private files; give the usual permissions back.
@@ -71,4 +85,4 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         # The system names the temporary file, which means nothing to a user.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
