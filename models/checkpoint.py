@@ -3,8 +3,6 @@
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 
 from models.foreign import reader
 from models.generator import Generator
+from models.photo.place import write_atomically as write_atomically
 from models.spec import SPECS, ModelSpec
 
 FORMAT = "wavefill-checkpoint-1"
@@ -51,34 +50,6 @@ def sorted_header(content: bytes) -> bytes:
     text = json.dumps(json.loads(content[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format wants tensors aligned to 8 bytes
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside ``path`` and rename it: a reader sees the old file or the new one, whole.
-
-    Raises:
-        OSError: naming ``path``; a previous file of that name is left as it was, and no other file stays behind.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes private files; give the usual permissions back.
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        # The system names the temporary file, which means nothing to a user.
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @reader

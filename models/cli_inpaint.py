@@ -11,9 +11,12 @@ from tqdm import tqdm
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.cli_errors import note
 from models.cli_mask_options import add_mask_arguments, mask_options
-from models.images import WRITE_FORMATS, check_output, read_photo, write_photo
-from models.inpaint import Run, inpaint, torch_run
+from models.inpaint import Run, inpaint, region_of_interest, torch_run
 from models.mask_read import read_mask
+from models.photo.formats import MAX_PIXELS, WRITE_FORMATS
+from models.photo.place import check_output
+from models.photo.read import open_picture
+from models.photo.write import check_size, write_picture
 from models.spec import LARGEST_SIZE
 
 EXAMPLES = """examples:
@@ -22,7 +25,9 @@ EXAMPLES = """examples:
   python -m models inpaint photo.jpg mask.png filled.png --checkpoint runs/first/checkpoint.safetensors --size 512
   python -m models inpaint photo.jpg drawn.jpg filled.png --invert --grow 8 --fit-mask
 
-PNG and WebP results keep every pixel outside the hole as it was, bit for bit; JPEG is written at quality 95.
+PNG, WebP and TIFF results keep every pixel outside the hole as it was, bit for bit, 16-bit pixels in PNG and TIFF too. A JPEG of
+a JPEG keeps the bits of every block that the hole does not touch; of other photos a JPEG is written at quality 95. EXIF, colour
+profile, XMP, resolution and text are kept as far as the format holds them; what it does not hold is said in a note.
 """
 
 DEFAULT_SIZE = 256
@@ -31,7 +36,9 @@ DEFAULT_SIZE = 256
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog = EXAMPLES
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
+    parser.add_argument(
+        "photo", type=Path, metavar="PHOTO", help=f"picture of any size up to {MAX_PIXELS // 1_000_000} megapixels"
+    )
     parser.add_argument(
         "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept; see below"
     )
@@ -60,19 +67,26 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(f"--size: {args.size} given, 1 to {LARGEST_SIZE} are allowed")
     options = mask_options(args)
     check_output(args.out, args.photo, args.mask)
-    photo = read_photo(args.photo)
-    mask = read_mask(args.mask, photo.pixels.shape[:2], options)
+    photo = open_picture(args.photo, editing=True)
+    check_size(args.out, photo.shape, WRITE_FORMATS[args.out.suffix.lower()])
+    mask = read_mask(args.mask, photo.shape, options)
     for line in (*photo.notes, *mask.notes):
         note(line)
     if not mask.values.any():
         note(f"{args.mask}: the mask is empty; the photo is written unchanged")
-        result = photo.pixels
     else:
         run, size = artifact_run(args.artifact) if args.artifact else checkpoint_run(args.checkpoint, args.size)
         # A bar only on a terminal, and only where there are several holes to wait for.
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
-        result = inpaint(photo.pixels, mask.values, run, size, bar)
-    write_photo(args.out, result, photo.icc_profile)
+        # Only the surroundings of the hole are worked on: a photo of 200 megapixels fits into memory once, not several times.
+        region = region_of_interest(mask.values, size)
+        part = mask.values[region[0] : region[2], region[1] : region[3]].copy()
+        del mask
+        pixels = photo.take(region)
+        assert photo.patch is not None
+        photo.patch.fill(inpaint(pixels, part, run, size, bar), part > 0)
+    for line in write_picture(args.out, photo):
+        note(line)
     print(args.out)
     return 0
 

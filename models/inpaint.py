@@ -110,6 +110,21 @@ def inpaint(photo: Pixels, mask: Pixels, run: Run, size: int, progress: Callable
     return result
 
 
+def region_of_interest(mask: Pixels, size: int) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right) of all that :func:`inpaint` looks at: filling the cut-out gives the same as filling the photo.
+
+    Args:
+        mask: (H, W) uint8, >= 128: fill; not empty.
+        size: the network's size.
+    """
+    hole = mask >= MASK_THRESHOLD
+    cell = max(1, size // 2)
+    windows = [context_window(group, hole.shape, size) for group in hole_groups(hole, cell)]
+    # The grid of hole_groups begins at the cut-out's corner.
+    top, left = (min(values) // cell * cell for values in zip(*((w.top, w.left) for w in windows), strict=True))
+    return top, left, max(w.bottom for w in windows), max(w.right for w in windows)
+
+
 def check_pair(photo: Pixels, mask: Pixels) -> None:
     """Check shapes and dtypes of a photo and its mask.
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.conventions import MASK_THRESHOLD
-from models.images import _decode
 from models.mask_grow import MOST_GROWTH, grow
+from models.photo.raster import Raster, Wide
+from models.photo.read import open_picture
 
 Pixels = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
@@ -96,12 +97,12 @@ def read_mask(path: Path, size: tuple[int, int] | None = None, options: MaskOpti
         ValueError: as ``models.images.read_photo``; coloured, or of unclear meaning; of another size than the photo; without a
             hole, or nothing but hole.
     """
-    notes: list[str] = []
-    image = _decode(path, notes)
+    picture = open_picture(path)
+    notes = list(picture.notes)
     if size is not None:
-        _check_size(path, (image.height, image.width), size, options.fit)
-    values = _values(path, image, options, notes)
-    del image
+        _check_size(path, picture.shape, size, options.fit)
+    values = _values(path, picture.pixels, options, notes)
+    del picture
     if size is not None and values.shape != size:
         notes.append(f"{path}: scaled from {_shown(values.shape)} to the photo's {_shown(size)}")
         # Area average down, nearest neighbour up.
@@ -118,9 +119,9 @@ def read_mask(path: Path, size: tuple[int, int] | None = None, options: MaskOpti
     return Mask(hole.view(np.uint8) * np.uint8(255), tuple(notes))
 
 
-def _values(path: Path, image: Image.Image, options: MaskOptions, notes: list[str]) -> Pixels:
+def _values(path: Path, raster: Raster, options: MaskOptions, notes: list[str]) -> Pixels:
     """(H, W) uint8 of the channel that holds the mask, high where it says fill."""
-    planes, alpha = _planes(path, image, notes)
+    planes, alpha = _planes(path, raster, notes)
     source = options.source
     if source == "alpha" and alpha is None:
         raise ValueError(f"{path}: --mask-from alpha: the mask has no alpha channel")
@@ -134,41 +135,27 @@ def _values(path: Path, image: Image.Image, options: MaskOptions, notes: list[st
     return _grey(path, planes, 256 - options.threshold if options.invert else options.threshold)
 
 
-def _planes(path: Path, image: Image.Image, notes: list[str]) -> tuple[list[Pixels], Pixels | None]:
+def _planes(path: Path, raster: Raster, notes: list[str]) -> tuple[list[Pixels], Pixels | None]:
     """One or three (H, W) uint8 planes of colour, and alpha where the file has any.
 
     Plane by plane, because arithmetic across the last axis of an (H, W, 3) array is tens of times slower.
     """
-    if image.mode == "F":
-        raise ValueError(f"{path}: floating-point pictures are not read; save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        return _sixteen_bits(path, image, notes)
-    try:
-        if image.has_transparency_data:
-            image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
-        elif image.mode in ("1", "L"):
-            image = image.convert("L")
-        else:
-            image = image.convert("RGB")
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    planes = {band: np.asarray(image.getchannel(band)) for band in image.getbands()}
+    if raster.image is None:
+        assert raster.wide is not None
+        return _sixteen_bits(path, raster.wide, notes)
+    planes = {band: np.asarray(raster.image.getchannel(band)) for band in raster.image.getbands()}
     alpha = planes.pop("A", None)
     return _zero_one(path, list(planes.values()), notes), alpha
 
 
-def _sixteen_bits(path: Path, image: Image.Image, notes: list[str]) -> tuple[list[Pixels], Pixels | None]:
-    """A grey picture of 16 bits as 8: the high byte, and 1 for what is dark but not black."""
-    wide = np.asarray(image)
-    least, most = int(wide.min()), int(wide.max())
-    if least < 0 or most > 65535:
-        raise ValueError(f"{path}: grey values {least}..{most}; 0..65535 (16 bits) is the most that is read")
-    transparent = image.info.get("transparency")  # a PNG may name one grey value that is
-    alpha = np.where(wide == transparent, np.uint8(0), np.uint8(255)) if isinstance(transparent, int) else None
-    if most <= 1:
-        return _zero_one(path, [wide.astype(np.uint8)], notes), alpha
+def _sixteen_bits(path: Path, wide: Wide, notes: list[str]) -> tuple[list[Pixels], Pixels | None]:
+    """Values of 16 bits as 8: the high byte, and 1 for what is dark but not black."""
+    planes = [wide[:, :, channel] for channel in range(wide.shape[2])]
+    alpha = (planes.pop() >> 8).astype(np.uint8) if len(planes) in (2, 4) else None
+    if max(int(plane.max()) for plane in planes) <= 1:
+        return _zero_one(path, [plane.astype(np.uint8) for plane in planes], notes), alpha
     notes.append(f"{path}: 16 bits reduced to 8")
-    return [np.maximum(wide >> 8, wide > 0).astype(np.uint8)], alpha
+    return [np.maximum(plane >> 8, plane > 0).astype(np.uint8) for plane in planes], alpha
 
 
 def _zero_one(path: Path, planes: list[Pixels], notes: list[str]) -> list[Pixels]:

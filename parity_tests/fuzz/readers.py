@@ -77,7 +77,7 @@ def _make_masks(folder: Path) -> None:
 
 
 def _read_mask(path: Path) -> object:
-    from models.images import read_mask
+    from models.mask_read import read_mask
 
     return read_mask(path, PICTURE.shape[:2])
 

@@ -1,0 +1,101 @@
+"""Writing a photo back, in the mode it came in, with what its file said."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from models.photo.formats import WRITE_FORMATS, WriteFormat, size_text
+from models.photo.jpeg_file import Unsuitable
+from models.photo.jpeg_write import encoded_jpeg, spliced_jpeg
+from models.photo.metadata import save_options
+from models.photo.picture import Picture
+from models.photo.place import atomic_file, check_output
+from models.photo.raster import Raster
+from models.photo.read import open_picture
+from models.photo.wide import encode_png, encode_tiff
+
+
+def write_picture(path: Path, picture: Picture) -> list[str]:
+    """Write a photo in the format of a suffix; a previous file of that name stays until the new one is complete.
+
+    Args:
+        path: the file, with a suffix of ``WRITE_FORMATS``.
+        picture: the photo, with its change.
+
+    Returns:
+        Notes: what was left out or converted, at most one line of each kind.
+
+    Raises:
+        ValueError: the suffix is not known, or the picture is too large for the format.
+        OSError: the folder cannot be written or the disk is full.
+    """
+    check_output(path)
+    target = WRITE_FORMATS[path.suffix.lower()]
+    check_size(path, picture.shape, target)
+    lost, notes = list(picture.lost), list[str]()
+    # Encoders write straight into the file: a PNG of 48 megapixels need not stand in memory as well.
+    with atomic_file(path) as file:
+        _encode(file, picture, target, lost, notes)
+    if lost:
+        notes.insert(0, f"{path}: does not hold {_listed(lost)}")
+    return notes
+
+
+def check_size(path: Path, shape: tuple[int, ...], target: WriteFormat) -> None:
+    """Refuse a picture that is too large for a format.
+
+    Raises:
+        ValueError: saying so.
+    """
+    if max(shape[:2]) > target.longest:
+        name = target.name
+        raise ValueError(
+            f"{path}: {name} holds at most {target.longest} pixels a side, the picture is {size_text(shape)}; use .png"
+        )
+
+
+def _encode(file: BinaryIO, picture: Picture, target: WriteFormat, lost: list[str], notes: list[str]) -> None:
+    """Write the photo, and say what is lost, and what else is to be told."""
+    if target.name == "JPEG" and picture.jpeg is not None and _as_jpeg(file, picture, notes):
+        return
+    raster = _whole(picture)
+    if raster.wide is not None and "wide" in target.holds:
+        content, more = (encode_png if target.name == "PNG" else encode_tiff)(raster.wide, picture.metadata, target)
+        file.write(content)
+        lost += more
+        return
+    image = raster.narrow()
+    if raster.wide is not None:
+        lost.append("16 bits a channel")
+    if raster.has_alpha and "alpha" not in target.holds:
+        lost.append("an alpha channel")
+        image = image.convert(image.mode[:-1])
+    options, more = save_options(picture.metadata, target)
+    lost += more
+    image.save(file, target.name, **{**target.options, **options})
+
+
+def _as_jpeg(file: BinaryIO, picture: Picture, notes: list[str]) -> bool:
+    """Write a JPEG of a JPEG; False where its header is such that only a decoder puts up with it."""
+    try:
+        file.write(spliced_jpeg(picture))
+    except Unsuitable as error:
+        try:
+            file.write(encoded_jpeg(picture, _whole(picture).narrow()))
+        except Unsuitable:
+            return False
+        notes.append(f"{picture.path}: its own tables are used, but every block is encoded again, because {error}")
+    return True
+
+
+def _whole(picture: Picture) -> Raster:
+    """All pixels of the photo with its fill; they are read again where they were let go."""
+    if picture.raster is None:
+        picture.check_unchanged()
+        picture.raster = open_picture(picture.path, editing=True).pixels
+    if picture.patch is not None:
+        picture.raster.put(picture.patch.raster, picture.patch.top, picture.patch.left)
+    return picture.raster
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
