@@ -143,16 +143,15 @@ def _planes(path: Path, image: Image.Image, notes: list[str]) -> tuple[list[Pixe
         raise ValueError(f"{path}: floating-point pictures are not read; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
         return _sixteen_bits(path, image, notes)
+    if image.has_transparency_data:
+        mode = "LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"
+    else:
+        mode = "L" if image.mode in ("1", "L") else "RGB"
     try:
-        if image.has_transparency_data:
-            image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
-        elif image.mode in ("1", "L"):
-            image = image.convert("L")
-        else:
-            image = image.convert("RGB")
+        plain = image if image.mode == mode else image.convert(mode)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    planes = {band: np.asarray(image.getchannel(band)) for band in image.getbands()}
+    planes = {band: np.asarray(plane) for band, plane in zip(plain.getbands(), plain.split(), strict=True)}
     alpha = planes.pop("A", None)
     return _zero_one(path, list(planes.values()), notes), alpha
 
