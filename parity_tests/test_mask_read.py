@@ -90,6 +90,7 @@ def bigger(hole, factor):
     return np.kron(hole, np.ones((factor, factor), bool))
 
 
+CENTRELESS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 TRANSPARENT = "what is transparent is filled"
 ROWS: dict[str, list[Row]] = {
     # ------------------------------------------------------------------------------------ which channel holds the mask
@@ -101,6 +102,7 @@ ROWS: dict[str, list[Row]] = {
     "alpha of 128 to 255 everywhere": [
         Row(layer(levels(HOLE)[:, :, None], levels(HOLE, 200, 130)), HOLE, "as it looks on black"),
         Row(layer((255, 255, 255), levels(HOLE, 255, 128)), levels(HOLE) == 255, "on black", MaskOptions(threshold=129)),
+        Row(layer((200, 200, 200), levels(HOLE, 163, 162)), HOLE, "on black"),  # 127.8 and 127.1
     ],
     "transparent on black": [
         *(Row(erased((0, 0, 0), under), HOLE, TRANSPARENT) for under in ((0, 0, 0), (255, 255, 255), (9, 200, 30))),
@@ -121,6 +123,7 @@ ROWS: dict[str, list[Row]] = {
     ],
     "transparent and one other colour": [
         Row(layer((255, 0, 0), levels(HOLE)), BOTH),
+        Row(layer(np.where(HOLE[:, :, None], np.uint8([255, 0, 0]), np.uint8([0, 255, 0])), levels(HOLE)), BOTH),
         Row(layer(200 + PICTURE // 8 - np.array([0, 180, 180], np.uint8), levels(HOLE)), BOTH),
     ],
     "transparent everywhere": [Row(layer(PICTURE, levels(ALL, 127)), "transparent everywhere")],
@@ -189,6 +192,11 @@ ROWS: dict[str, list[Row]] = {
         Row(np.dstack([levels(HOLE, 159), levels(HOLE, 127), levels(HOLE, 159)]), "empty"),
         Row(np.dstack([levels(HOLE), levels(HOLE, 130), levels(HOLE)]), HOLE),
         Row(np.dstack([levels(HOLE), levels(HOLE, 130), levels(HOLE)]), "coloured", options=MaskOptions(threshold=150)),
+        Row(
+            np.dstack([levels(~HOLE, 160), levels(~HOLE, 120), levels(~HOLE, 160)]),
+            HOLE,  # inverted, 150 is reached by values up to 105
+            options=MaskOptions(threshold=150, invert=True),
+        ),
     ],
     "floating point": [Row(levels(HOLE).astype(np.float32), "floating-point", name="mask.tiff")],
     "several frames": [
@@ -222,6 +230,7 @@ ROWS: dict[str, list[Row]] = {
         Row(levels(bigger(HOLE, 3)), "mask is 180x120 but the photo, as shown, is 60x40 .*--fit-mask scales it"),
         Row(levels(bigger(HOLE, 3)), HOLE, "scaled from 180x120 to the photo's 60x40", MaskOptions(fit=True)),
         Row(levels(bigger(HOLE, 3), 9), HOLE, "scaled", MaskOptions(fit=True, threshold=1)),
+        Row(levels(bigger(HOLE, 3) & np.tile(CENTRELESS, SIZE)), HOLE, "scaled", MaskOptions(fit=True)),
         Row(levels(HOLE), bigger(HOLE, 3), "scaled from 60x40 to the photo's 180x120", MaskOptions(fit=True), size=(120, 180)),
         Row(levels(HOLE), HOLE, options=MaskOptions(fit=True)),
     ],
@@ -290,6 +299,18 @@ def test_row(tmp_path, name, index):
         assert re.search(row.note, mask.notes[0])
 
 
+def test_sixteen_bits_with_a_transparent_grey_value(tmp_path):
+    """A PNG may name one value that is transparent; two things are told of it."""
+    image = Image.fromarray(np.where(HOLE, np.uint16(50_000), np.uint16(9)))
+    image.save(tmp_path / "mask.png", transparency=50_000)
+    mask = read_mask(tmp_path / "mask.png", SIZE)
+    assert np.array_equal(mask.values, levels(HOLE))
+    assert [text in note for text, note in zip(("16 bits", TRANSPARENT), mask.notes, strict=True)] == [True, True]
+    image.save(tmp_path / "mask.png", transparency=9)
+    with pytest.raises(ValueError, match=BOTH):
+        read_mask(tmp_path / "mask.png", SIZE)
+
+
 def documented(text):
     """First cells of all table rows of a page, without headings and rules."""
     cells = re.findall(r"^\| (.+?) \| .+ \|$", text, flags=re.MULTILINE)
@@ -355,6 +376,7 @@ def test_two_pixels_off_are_other_proportions():
     assert same_proportions((750, 1000), (3000, 4000))
     assert same_proportions((751, 1000), (3000, 4000))
     assert not same_proportions((752, 1000), (3000, 4000))
+    assert not same_proportions((750, 1003), (3000, 4000))
     assert not same_proportions((1000, 750), (3000, 4000))
 
 
