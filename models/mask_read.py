@@ -143,7 +143,7 @@ def _planes(path: Path, raster: Raster, notes: list[str]) -> tuple[list[Pixels],
     if raster.image is None:
         assert raster.wide is not None
         return _sixteen_bits(path, raster.wide, notes)
-    planes = {band: np.asarray(raster.image.getchannel(band)) for band in raster.image.getbands()}
+    planes = {band: np.asarray(plane) for band, plane in zip(raster.image.getbands(), raster.image.split(), strict=True)}
     alpha = planes.pop("A", None)
     return _zero_one(path, list(planes.values()), notes), alpha
 

@@ -2,7 +2,6 @@
 
 import re
 import tracemalloc
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,261 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from models.mask_read import AS_IT_IS, MASK_SOURCES, MaskOptions, read_mask, same_proportions
+from models.mask_read import MASK_SOURCES, MaskOptions, read_mask, same_proportions
+from parity_tests.mask_rows import BOTH, HOLE, ROWS, SIZE, TRANSPARENT, bigger, layer, levels
 from parity_tests.test_import_arrow import imported_at_module_level
 
 ROOT = Path(__file__).parents[1]
-SIZE = HEIGHT, WIDTH = 40, 60
-HOLE = np.zeros(SIZE, bool)
-HOLE[8:24, 16:40] = True
-HOLE[30:34, 6:9] = True
-NOTHING, ALL = np.zeros(SIZE, bool), np.ones(SIZE, bool)
-RNG = np.random.default_rng(0)
-PICTURE = RNG.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
-SOFT = RNG.integers(0, 256, SIZE, dtype=np.uint8)
-BOTH = re.escape("--mask-from alpha fills what is transparent, --mask-from colour fills what is white")
-
-
-def levels(hole, fill=255, keep=0):
-    """(H, W) uint8."""
-    return np.where(hole, np.uint8(fill), np.uint8(keep))
-
-
-def layer(colour, alpha):
-    """RGBA from one colour or (H, W, 3), and (H, W) alpha."""
-    return np.dstack([np.broadcast_to(np.asarray(colour, np.uint8), (*alpha.shape, 3)), alpha])
-
-
-def erased(colour, under):
-    """A sheet or picture whose hole is transparent, with another colour under the transparency."""
-    seen = np.broadcast_to(np.asarray(colour, np.uint8), (*SIZE, 3))
-    return layer(np.where(HOLE[:, :, None], np.asarray(under, np.uint8), seen), levels(~HOLE))
-
-
-def disk(hole, radius):
-    """Dilation straight from its definition."""
-    ys, xs = np.nonzero(hole)
-    rows, columns = np.indices(hole.shape)
-    return ((rows[:, :, None] - ys) ** 2 + (columns[:, :, None] - xs) ** 2 <= radius * radius).any(axis=2)
-
-
-@dataclass
-class Row:
-    """One file and what becomes of it.
-
-    Attributes:
-        pixels: what to save: an array, or a Pillow image.
-        expected: the hole, or a pattern in the one line that refuses the mask.
-        note: a pattern in the only note; None: nothing is told.
-        options: of the command line.
-        name: of the file.
-        save: options of Pillow's ``save``.
-        size: of the photo.
-    """
-
-    pixels: np.ndarray | Image.Image
-    expected: np.ndarray | str
-    note: str | None = None
-    options: MaskOptions = AS_IT_IS
-    name: str = "mask.png"
-    save: dict[str, object] = field(default_factory=dict)
-    size: tuple[int, int] = SIZE
-
-
-def palette(entries, indices):
-    image = Image.new("P", indices.shape[::-1])
-    image.putpalette([value for entry in entries for value in entry])
-    image.putdata(indices.astype(np.uint8).ravel().tolist())
-    return image
-
-
-def exif(orientation):
-    tags = Image.Exif()
-    tags[0x0112] = orientation
-    return {"exif": tags}
-
-
-def bigger(hole, factor):
-    return np.kron(hole, np.ones((factor, factor), bool))
-
-
-TRANSPARENT = "what is transparent is filled"
-ROWS: dict[str, list[Row]] = {
-    # ------------------------------------------------------------------------------------ which channel holds the mask
-    "no alpha channel": [Row(levels(HOLE), HOLE), Row(np.dstack([levels(HOLE)] * 3), HOLE)],
-    "alpha of 255 everywhere": [
-        Row(layer(levels(HOLE)[:, :, None], levels(ALL)), HOLE),
-        Row(np.dstack([levels(HOLE), levels(ALL)]), HOLE),
-    ],
-    "alpha of 128 to 255 everywhere": [
-        Row(layer(levels(HOLE)[:, :, None], levels(HOLE, 200, 130)), HOLE, "as it looks on black"),
-        Row(layer((255, 255, 255), levels(HOLE, 255, 128)), levels(HOLE) == 255, "on black", MaskOptions(threshold=129)),
-    ],
-    "transparent on black": [
-        *(Row(erased((0, 0, 0), under), HOLE, TRANSPARENT) for under in ((0, 0, 0), (255, 255, 255), (9, 200, 30))),
-        Row(np.dstack([levels(NOTHING), levels(~HOLE)]), HOLE, TRANSPARENT),
-        Row(layer((0, 0, 0), levels(HOLE, 127, 128)), HOLE, TRANSPARENT),
-    ],
-    "transparent in a picture": [
-        *(Row(erased(PICTURE, under), HOLE, "a picture.*" + TRANSPARENT) for under in ((0, 0, 0), (255, 255, 255), PICTURE)),
-        Row(erased(PICTURE, (0, 0, 0)), HOLE, TRANSPARENT, name="mask.webp", save={"lossless": True}),
-    ],
-    "transparent and white": [
-        *(Row(erased((255, 255, 255), under), BOTH) for under in ((0, 0, 0), (255, 255, 255))),
-        Row(np.dstack([levels(ALL), levels(HOLE)]), BOTH),
-    ],
-    "transparent, black and white": [
-        Row(layer(levels(SOFT > 99)[:, :, None], levels(~HOLE)), BOTH),
-        Row(layer(SOFT[:, :, None], levels(~HOLE)), BOTH),
-    ],
-    "transparent and one other colour": [
-        Row(layer((255, 0, 0), levels(HOLE)), BOTH),
-        Row(layer(200 + PICTURE // 8 - np.array([0, 180, 180], np.uint8), levels(HOLE)), BOTH),
-    ],
-    "transparent everywhere": [Row(layer(PICTURE, levels(ALL, 127)), "transparent everywhere")],
-    "`--mask-from alpha`": [
-        Row(erased((255, 255, 255), (255, 255, 255)), HOLE, options=MaskOptions("alpha")),
-        Row(layer(PICTURE, SOFT), SOFT <= 127, options=MaskOptions("alpha")),
-        Row(layer(PICTURE, SOFT), SOFT <= 254, options=MaskOptions("alpha", threshold=1)),
-        Row(layer(PICTURE, levels(ALL)), "no pixel is transparent enough: of 255, 128", options=MaskOptions("alpha")),
-        Row(layer(PICTURE, levels(NOTHING)), "opaque enough: .* 0 is the most", options=MaskOptions("alpha", invert=True)),
-    ],
-    "`--mask-from alpha` without alpha channel": [Row(levels(HOLE), "no alpha channel", options=MaskOptions("alpha"))],
-    "`--mask-from colour`": [
-        Row(layer((255, 255, 255), levels(HOLE)), HOLE, options=MaskOptions("colour")),
-        Row(layer((255, 255, 255), SOFT), SOFT >= 128, options=MaskOptions("colour")),
-        Row(layer((255, 255, 255), SOFT), SOFT >= 1, options=MaskOptions("colour", threshold=1)),
-        Row(erased((0, 0, 0), (255, 255, 255)), "empty", options=MaskOptions("colour")),
-    ],
-    # ------------------------------------------------------------------------------------------- what a value means
-    "8 bits": [
-        Row(SOFT, SOFT >= 128),
-        *(Row(levels(HOLE, 128, 127), HOLE, name=name) for name in ("mask.bmp", "mask.tiff", "mask.pgm", "mask.gif")),
-    ],
-    "1 bit": [Row(Image.fromarray(HOLE), HOLE), Row(Image.fromarray(HOLE), HOLE, name="mask.tiff")],
-    "16 bits": [
-        Row(np.where(HOLE, np.uint16(32768), np.uint16(32767)), HOLE, "16 bits reduced to 8"),
-        Row(np.where(HOLE, np.uint16(2), np.uint16(0)), HOLE, "16 bits", MaskOptions(threshold=1), "mask.tiff"),
-        Row(np.where(HOLE, np.int32(65535), np.int32(0)), HOLE, "16 bits", name="mask.tiff"),
-        Row(np.where(HOLE, np.int32(65536), np.int32(0)), r"grey values 0\.\.65536", name="mask.tiff"),
-    ],
-    "16 bits, 0 and 1": [
-        Row(HOLE.astype(np.uint16), HOLE, "only values are 0 and 1"),
-        Row(HOLE.astype(np.uint16) * 2, "empty", "16 bits"),
-    ],
-    "values 0 and 1 only": [
-        Row(levels(HOLE, 1), HOLE, "only values are 0 and 1; 1 counts as white"),
-        Row(np.dstack([levels(HOLE, 1)] * 3), HOLE, "only values are 0 and 1"),
-        Row(levels(HOLE, 1), ~HOLE, "only values are 0 and 1", MaskOptions(invert=True)),
-        Row(levels(HOLE, 1), HOLE, "only values are 0 and 1", MaskOptions(threshold=200)),
-    ],
-    "values 0, 1 and 2": [
-        Row(levels(HOLE, 2, 0) - levels(HOLE & (SOFT > 9), 1), "empty.*brightest value is 2; --threshold takes less"),
-        Row(levels(HOLE, 2, 0) - levels(HOLE & (SOFT > 9), 1), HOLE, options=MaskOptions(threshold=1)),
-    ],
-    "palette": [
-        Row(palette([(0, 0, 0), (255, 255, 255)], HOLE), HOLE),
-        Row(palette([(255, 255, 255), (0, 0, 0), (9, 9, 9)], ~HOLE), HOLE),
-        Row(palette([(0, 0, 0), (128, 0, 0)], HOLE), "coloured"),
-    ],
-    "palette with a transparent entry": [
-        Row(palette([(0, 0, 0), (255, 255, 255)], HOLE), HOLE, TRANSPARENT, save={"transparency": 1}),
-        Row(palette([(0, 0, 0), (255, 255, 255)], HOLE), BOTH, save={"transparency": 0}),
-    ],
-    "JPEG, grey": [
-        Row(levels(HOLE), HOLE, name="mask.jpg", save={"quality": quality}, options=MaskOptions(threshold=threshold))
-        for quality, threshold in ((50, 128), (75, 128), (95, 128), (95, 32))
-    ],
-    "JPEG, colour": [
-        Row(np.dstack([levels(HOLE)] * 3), HOLE, name="mask.jpg", save={"quality": 75}),
-        Row(np.dstack([levels(HOLE, 250), levels(HOLE, 240, 12), levels(HOLE, 255, 4)]), HOLE, name="mask.jpg"),
-        Row(np.dstack([levels(HOLE, 140, 127), levels(HOLE, 130), levels(HOLE, 128)]), HOLE),
-        Row(np.dstack([levels(HOLE, 140), levels(HOLE, 127), levels(HOLE, 128)]), "empty"),
-    ],
-    "channels that disagree": [
-        Row(np.dstack([levels(HOLE), levels(NOTHING), levels(NOTHING)]), "coloured; paint the hole white"),
-        Row(np.dstack([levels(HOLE, 160), levels(HOLE, 127), levels(HOLE, 160)]), "coloured"),
-        Row(np.dstack([levels(HOLE, 159), levels(HOLE, 127), levels(HOLE, 159)]), "empty"),
-        Row(np.dstack([levels(HOLE), levels(HOLE, 130), levels(HOLE)]), HOLE),
-        Row(np.dstack([levels(HOLE), levels(HOLE, 130), levels(HOLE)]), "coloured", options=MaskOptions(threshold=150)),
-    ],
-    "floating point": [Row(levels(HOLE).astype(np.float32), "floating-point", name="mask.tiff")],
-    "several frames": [
-        Row(
-            Image.fromarray(levels(HOLE)),
-            HOLE,
-            "the first of its 2 frames",
-            name="mask.tiff",
-            save={"save_all": True, "append_images": [Image.fromarray(levels(~HOLE))]},
-        )
-    ],
-    # ------------------------------------------------------------------------------------------------ where it lies
-    "EXIF orientation of the mask": [
-        Row(levels(np.ascontiguousarray(stored)), HOLE, save=exif(orientation))
-        for orientation, stored in {
-            1: HOLE,
-            2: HOLE[:, ::-1],
-            3: HOLE[::-1, ::-1],
-            4: HOLE[::-1],
-            5: HOLE.T,
-            6: np.rot90(HOLE),
-            7: HOLE[::-1, ::-1].T,
-            8: np.rot90(HOLE, -1),
-        }.items()
-    ],
-    "turned by 90 degrees": [
-        Row(levels(HOLE.T.copy()), "mask is 40x60 but the photo, as shown, is 60x40 .*turned by 90 degrees", options=options)
-        for options in (MaskOptions(), MaskOptions(fit=True))
-    ],
-    "another size, same proportions": [
-        Row(levels(bigger(HOLE, 3)), "mask is 180x120 but the photo, as shown, is 60x40 .*--fit-mask scales it"),
-        Row(levels(bigger(HOLE, 3)), HOLE, "scaled from 180x120 to the photo's 60x40", MaskOptions(fit=True)),
-        Row(levels(bigger(HOLE, 3), 9), HOLE, "scaled", MaskOptions(fit=True, threshold=1)),
-        Row(levels(HOLE), bigger(HOLE, 3), "scaled from 60x40 to the photo's 180x120", MaskOptions(fit=True), size=(120, 180)),
-        Row(levels(HOLE), HOLE, options=MaskOptions(fit=True)),
-    ],
-    "another size, proportions within a pixel": [
-        Row(levels(HOLE), "--fit-mask scales it", size=(401, 603)),
-        Row(np.pad(levels(bigger(HOLE, 4)), ((0, 2), (0, 1))), HOLE, "scaled", MaskOptions(fit=True)),
-    ],
-    "another size, other proportions": [
-        Row(levels(HOLE), "is 60x40 but the photo, as shown, is 120x90 .*other proportions", options=options, size=(90, 120))
-        for options in (MaskOptions(), MaskOptions(fit=True))
-    ],
-    # ------------------------------------------------------------------------------------------------------ options
-    "`--invert`": [
-        Row(SOFT, SOFT <= 127, options=MaskOptions(invert=True)),
-        Row(SOFT, SOFT <= 254, options=MaskOptions(invert=True, threshold=1)),
-        Row(erased((0, 0, 0), (0, 0, 0)), ~HOLE, TRANSPARENT, MaskOptions(invert=True)),
-        Row(
-            levels(ALL),
-            "empty.*with --invert, 127 and less is filled, and its darkest value is 255",
-            options=MaskOptions(invert=True),
-        ),
-    ],
-    "`--threshold 1`": [
-        Row(SOFT, SOFT >= 1, options=MaskOptions(threshold=1)),
-        Row(SOFT, SOFT >= 255, options=MaskOptions(threshold=255)),
-    ],
-    "`--grow 3`": [
-        Row(levels(HOLE), disk(HOLE, 3), options=MaskOptions(grow=3)),
-        Row(levels(bigger(HOLE, 2)), disk(HOLE, 3), "scaled", MaskOptions(grow=3, fit=True)),
-        Row(levels(~HOLE), disk(HOLE, 3), options=MaskOptions(grow=3, invert=True)),
-    ],
-    "no hole": [
-        Row(levels(NOTHING), "empty.*brightest value is 0; --invert fills black"),
-        Row(levels(HOLE, 127), "empty.*brightest value is 127; --threshold takes less"),
-    ],
-    "no hole, `--allow-empty`": [Row(levels(HOLE, 127), NOTHING, options=MaskOptions(allow_empty=True))],
-    "no hole, `--grow 3`": [Row(levels(HOLE, 127), "empty", options=MaskOptions(grow=3))],
-    "nothing but hole": [
-        Row(levels(ALL, 128), "full: it keeps no pixel"),
-        Row(levels(NOTHING), "full: it keeps no pixel", options=MaskOptions(invert=True, allow_empty=True)),
-    ],
-    "nothing but hole, after `--grow 3`": [
-        Row(levels(np.indices(SIZE).sum(axis=0) % 4 == 0), "full after growing by 3 pixels", options=MaskOptions(grow=3))
-    ],
-}
 
 
 @pytest.mark.parametrize(
@@ -288,6 +37,18 @@ def test_row(tmp_path, name, index):
     assert len(mask.notes) == (row.note is not None), mask.notes
     if row.note:
         assert re.search(row.note, mask.notes[0])
+
+
+def test_sixteen_bits_with_a_transparent_grey_value(tmp_path):
+    """A PNG may name one value that is transparent; two things are told of it."""
+    image = Image.fromarray(np.where(HOLE, np.uint16(50_000), np.uint16(9)))
+    image.save(tmp_path / "mask.png", transparency=50_000)
+    mask = read_mask(tmp_path / "mask.png", SIZE)
+    assert np.array_equal(mask.values, levels(HOLE))
+    assert [text in note for text, note in zip(("16 bits", TRANSPARENT), mask.notes, strict=True)] == [True, True]
+    image.save(tmp_path / "mask.png", transparency=9)
+    with pytest.raises(ValueError, match=BOTH):
+        read_mask(tmp_path / "mask.png", SIZE)
 
 
 def documented(text):
@@ -355,6 +116,7 @@ def test_two_pixels_off_are_other_proportions():
     assert same_proportions((750, 1000), (3000, 4000))
     assert same_proportions((751, 1000), (3000, 4000))
     assert not same_proportions((752, 1000), (3000, 4000))
+    assert not same_proportions((750, 1003), (3000, 4000))
     assert not same_proportions((1000, 750), (3000, 4000))
 
 

@@ -146,12 +146,14 @@ def test_a_real_artifact_fills_like_its_checkpoint(here, call):
     assert call("inpaint", "photo.png", "mask.png", "a.png", "--artifact", folder)[0] == 0
     assert call("inpaint", "photo.png", "mask.png", "b.png", *SMALL)[0] == 0
     a, b = (read_photo(Path(name)).pixels.astype(int) for name in ("a.png", "b.png"))
+    assert call("inpaint", "photo.png", "mask.png", "c.png", "--artifact", folder / "model.onnx")[0] == 0
+    assert Path("c.png").read_bytes() == Path("a.png").read_bytes()
     assert np.abs(a - b).max() <= 2  # one level in the network's picture, scaled by a filter with overshoot
     model = max(folder.rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
-    assert "damaged" in only_error(call("inpaint", "photo.png", "mask.png", "c.png", "--artifact", folder))
+    assert "damaged" in only_error(call("inpaint", "photo.png", "mask.png", "d.png", "--artifact", folder))
 
 
 def test_missing_toolchain_is_3(here, call, monkeypatch):
