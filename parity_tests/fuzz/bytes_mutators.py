@@ -151,7 +151,7 @@ def _odd(old: object, rng: np.random.Generator) -> object:
     if isinstance(old, bool) or old is None or rng.integers(2):
         return ODD_VALUES[rng.integers(len(ODD_VALUES))]
     if isinstance(old, int):
-        return (old + 1, old - 1, -old, old * 1000, float(old), str(old), [old])[rng.integers(7)]
+        return (old + 1, old - 1, -old, old * 1000, old + 0.5 if abs(old) < 2**53 else old, str(old), [old])[rng.integers(7)]
     if isinstance(old, float):
         return (old * 2, -old, 0.0, float("nan"), float("inf"), str(old), int(old) if abs(old) < 1e15 else 0)[rng.integers(7)]
     if isinstance(old, str):

@@ -439,6 +439,7 @@ def make_whole(name: str, folder: Path) -> None:
         if READERS[name].seal:
             READERS[name].seal(folder)
         READERS[name].read(folder)
+    damaged_name(folder).unlink()
 
 
 def damaged_name(folder: Path) -> Path:
