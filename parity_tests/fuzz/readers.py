@@ -262,8 +262,10 @@ def _read_shards(folder: Path) -> object:
 
 
 def _seal_shards(folder: Path) -> None:
+    from models.foreign import read_json
+
     for path in folder.glob("shard-*.tar"):
-        facts = json.loads(path.with_suffix(".json").read_text())
+        facts = read_json(path.with_suffix(".json"))
         content = path.read_bytes()
         facts |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         path.with_suffix(".json").write_text(json.dumps(facts))
@@ -272,11 +274,11 @@ def _seal_shards(folder: Path) -> None:
 # ---------------------------------------------------------------- artefacts and models
 
 
-def _inputs() -> tuple[np.ndarray, np.ndarray]:
+def _inputs(size: int = 32) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    mask = np.zeros((1, 32, 32, 1), np.uint8)
+    mask = np.zeros((1, size, size, 1), np.uint8)
     mask[:, 8:20, 4:24] = 255
-    return rng.integers(0, 256, (1, 32, 32, 3), dtype=np.uint8), mask
+    return rng.integers(0, 256, (1, size, size, 3), dtype=np.uint8), mask
 
 
 def _program(scheme: str):
@@ -327,10 +329,10 @@ def _read_artefact(folder: Path) -> object:
     from export.manifest import read_manifest
     from export.verify import check_files
 
-    image, mask = _inputs()
-    read_manifest(folder)
+    size = read_manifest(folder).size
     if failures := check_files(folder):
         raise ValueError(f"{folder}: {failures[0]}")
+    image, mask = _inputs(size)
     return export.load(folder, 1)(image=image[0], mask=mask[0, :, :, 0])
 
 

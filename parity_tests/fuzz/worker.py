@@ -44,7 +44,7 @@ def damage(name: str, folder: Path, rng: np.random.Generator) -> tuple[Path, byt
     path.write_bytes(content)
     damaged_name(folder).write_text(path.relative_to(folder).as_posix())
     if READERS[name].seal and rng.integers(2):
-        with contextlib.suppress(ValueError, KeyError, OSError, TypeError):  # it is the file of hashes itself
+        with contextlib.suppress(ValueError, KeyError, OSError, TypeError, RecursionError):  # it is the file of hashes itself
             READERS[name].seal(folder)
     return path, original
 
