@@ -103,7 +103,9 @@ def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
                 raise ValueError(f"its network makes {tuple(answer.shape)} of a picture of {size}x{size}")
             betas = diffusers.DDPMScheduler.from_config(noise).betas.double()
             network = diffusers.UNet2DModel.from_pretrained(unet, local_files_only=True, use_safetensors=True)
-    except (OSError, ValueError, RuntimeError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # see models.foreign
+        if str(error).startswith(str(folder)):
+            raise
         raise ValueError(f"{folder}: diffusers cannot read it: {error}") from error
     network = network.to(device).eval().requires_grad_(False)
 

@@ -130,7 +130,7 @@ def odd_json(content: bytes, rng: np.random.Generator) -> bytes:
         return RAW[rng.integers(len(RAW))]
     try:
         tree = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # damaged before
         return any_bytes(content, rng)
     if kind == 1:  # a hostile text in the place of a value
         marker = "\x01here\x01"
