@@ -21,12 +21,14 @@ class Reader:
         read: reads that folder as the commands do; what it returns does not matter.
         seal: makes the hashes in the folder those of its files again, so that damage comes past them.
         intact: files that are not damaged, by name.
+        memory_bytes: more than this above what the process has anyway, for files of some kilobytes, is a finding.
     """
 
     make: Callable[[Path], None]
     read: Callable[[Path], object]
     seal: Callable[[Path], None] | None = None
     intact: tuple[str, ...] = ()
+    memory_bytes: int = 1 << 30
 
 
 # ---------------------------------------------------------------- pictures
@@ -303,10 +305,12 @@ def _make_model(backend: str, scheme: str) -> Callable[[Path], None]:
 def _read_model(backend: str) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
         from export.backends import BACKENDS
+        from models.foreign import reading
 
         model = folder / BACKENDS[backend].model_file
-        said = BACKENDS[backend].inspect(model)
-        return said, BACKENDS[backend].load(model, 1)(*_inputs())
+        said, run = BACKENDS[backend].inspect(model), BACKENDS[backend].load(model, 1)
+        with reading(model):  # as `export.load` does: the arrays are the artefact's, whatever the model takes
+            return said, run(*_inputs())
 
     return read
 
@@ -408,8 +412,9 @@ def _read_index(folder: Path) -> object:
 
 READERS: dict[str, Reader] = {
     # name               whole files                       reader                        hashes made right again
-    "photo": Reader(_make_photos, _read_each(_read_photo)),
-    "mask": Reader(_make_masks, _read_each(_read_mask)),
+    # A small file may be a photo of 100 megapixels, the most that is read: 300 MB, and as much again for each step on the way.
+    "photo": Reader(_make_photos, _read_each(_read_photo), memory_bytes=3 << 30),
+    "mask": Reader(_make_masks, _read_each(_read_mask), memory_bytes=3 << 30),
     "mask_file": Reader(_make_mask_file, _read_mask_file),
     "checkpoint": Reader(_make_checkpoint, _read_checkpoint),
     "calibration": Reader(_make_calibration, _read_calibration, intact=("tiny.safetensors",)),
