@@ -18,10 +18,12 @@ from export.backends import BACKENDS
 from models.checkpoint import FORMAT, load_checkpoint, read_safetensors
 from models.cli_errors import run_main
 from models.data.mask_file import MaskFile
+from models.features.network import FeatureNetwork
 from models.features.perceptual import PerceptualNetwork
 from models.foreign import reading
 from parity_tests import fakes
 from parity_tests.conftest import ROOT
+from parity_tests.fuzz.feature_models import write_litert
 
 NESTED = b"[" * 100_000
 
@@ -251,3 +253,41 @@ def test_a_missing_runtime_keeps_no_other_artefact_from_being_checked(tmp_path, 
     stdout, stderr = capsys.readouterr()
     assert (len(asked), stdout.count(" ok ")) == (2, 1)
     assert "1 of 2 artefacts were not checked" in stderr
+
+
+# ---------------------------------------------------------------- a runtime that does not survive a file
+
+
+def fakes_of_litert(tmp_path, monkeypatch, body):
+    """An ``ai_edge_litert`` whose interpreter does something on a file named ``bad.tflite``."""
+    package = tmp_path / "fake" / "ai_edge_litert"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "interpreter.py").write_text(f"import os, signal\ndef Interpreter(model_path, num_threads):\n    {body}\n")
+    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    path = tmp_path / "bad.tflite"
+    path.write_bytes(b"anything")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", r"damaged \(LiteRT did not survive it: signal 11\)"),
+        ("bytearray(1 << 40)", "LiteRT cannot read it|more memory than there is"),
+        ("raise ValueError('no model')", r"LiteRT cannot read it \(no model\)"),
+    ],
+)
+def test_a_network_that_ends_its_process_does_not_end_ours(tmp_path, monkeypatch, body, message):
+    path = fakes_of_litert(tmp_path, monkeypatch, body)
+    with pytest.raises(ValueError, match=rf"bad\.tflite: {message}"):
+        FeatureNetwork(path, "unit")
+
+
+def test_a_sound_network_passes_the_trial(tmp_path):
+    path = tmp_path / "net.tflite"
+    write_litert(path)
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    network = FeatureNetwork(path, "unit")
+    assert np.array_equal(network(picture).vector, FeatureNetwork(path, "unit")(picture).vector)
+    assert network(picture).vector.shape == (8,)
