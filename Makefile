@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 TOOLS := .cache/tools
 
-.PHONY: help setup lock audit export verify test test-fast lint clean
+.PHONY: help setup lock audit export verify test test-fast fuzz lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
@@ -13,6 +13,7 @@ help:
 	@echo "make verify     measure the artefacts again and compare them with their manifests"
 	@echo "make test       lint, types and every test"
 	@echo "make test-fast  the tests that take seconds"
+	@echo "make fuzz       10,000 damaged inputs for every reader, in processes that are watched (hours)"
 	@echo "make lint       ruff, mypy and the workflow file"
 	@echo "make lock       pin every package and its hashes again (UPGRADE=--upgrade: at newer versions)"
 	@echo "make audit      list pinned packages with known vulnerabilities"
@@ -53,6 +54,9 @@ test: lint
 
 test-fast: $(STAMP)
 	$(RUN) -m pytest -m "not slow"
+
+fuzz: $(STAMP)
+	$(RUN) -m parity_tests.fuzz --count 10000
 
 clean:
 	rm -rf artifacts .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -138,9 +138,11 @@ def _unet() -> tuple[torch.nn.Module, int]:
 def _student(arguments: argparse.Namespace) -> Run:
     if arguments.artifact is None:
         return torch_run(load_checkpoint(arguments.checkpoint), SIZE)
-    manifest = json.loads((arguments.artifact / "manifest.json").read_text(encoding="utf-8"))
-    if manifest["size"] != SIZE:
-        raise ValueError(f"{arguments.artifact}: made for {manifest['size']}x{manifest['size']}; {SIZE} is compared here")
+    from export.manifest import read_manifest
+
+    size = read_manifest(arguments.artifact).size
+    if size != SIZE:
+        raise ValueError(f"{arguments.artifact}: made for {size}x{size}; {SIZE} is compared here")
     artefact: Run = importlib.import_module("export").load(arguments.artifact)
     return artefact
 

@@ -20,6 +20,7 @@ from export.parity import Levels, differs_from_record, disagreement, misses, wor
 from export.program import Program
 from export.sources import NotAtHand, Source, find_calibration, read_source
 from models.cli_errors import describe
+from models.spec import LARGEST_SIZE
 from quantize.schemes import SCHEMES
 
 
@@ -177,6 +178,9 @@ def check_files(folder: Path) -> list[str]:
         return failures
     if manifest.model_file != BACKENDS[manifest.backend].model_file:
         failures.append(f"{MANIFEST}: model file {manifest.model_file!r}, not {BACKENDS[manifest.backend].model_file!r}")
+    ports = (*manifest.signature.inputs, *manifest.signature.outputs)
+    if not 1 <= manifest.size <= LARGEST_SIZE or any(sorted(port.shape)[-2:] != 2 * [manifest.size] for port in ports):
+        failures.append(f"{MANIFEST}: size {manifest.size} is not that of its signature, or more than {LARGEST_SIZE}")
     if manifest.weight_bits != SCHEMES[manifest.scheme].weight_bits:
         failures.append(f"{MANIFEST}: weight_bits {manifest.weight_bits}, not {SCHEMES[manifest.scheme].weight_bits}")
     found = {name: entry for name, entry in hash_files(folder).items() if name not in (SUMS, MANIFEST)}

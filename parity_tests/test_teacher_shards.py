@@ -19,7 +19,7 @@ from PIL import Image
 
 from models.__main__ import main as models_main
 from models.cli_errors import run_main
-from models.data import pairs as pairs_module
+from models.data import shards as shards_module
 from models.data.batches import make_batch
 from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
@@ -310,7 +310,7 @@ def test_a_size_that_halving_does_not_give(whole):
         PairShards.open(whole / "nothing")
     with pytest.raises(ValueError, match=r"no index\.json"):
         PairShards.open(ROOT / "docs")
-    assert pairs_module.PARTS[-1] == "json"
+    assert shards_module.PARTS[-1] == "json"
 
 
 @pytest.mark.parametrize(("rank", "world"), [("2", "2"), ("-1", "2"), ("0", None), ("x", "2")])

@@ -6,7 +6,6 @@ Core ML and LiteRT are lowerings of ``apply``'s result, folded or not. Importing
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from models.foreign import read_json, reader
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 
 FORMAT = "wavefill-calibration-1"
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,9 @@ def _from_json(content: Mapping[str, Any]) -> QuantizedProgram:
 
 
 def _scale(value: Any) -> float:  # noqa: ANN401 - whatever JSON held
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"scale {value!r}: a positive number is needed")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not _SMALLEST <= value <= _LARGEST:
+        raise ValueError(f"scale {str(value)[:40]}: a positive number is needed that float32 can hold")
     return float(np.float32(value))
 
 

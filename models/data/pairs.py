@@ -69,7 +69,9 @@ class PairShards:
         index = ShardIndex.read(folder)
         there = sum(1 for _ in folder.glob("shard-*.tar"))
         if there < index.shards:  # an index may ask for more shards than anybody could look for one by one
-            raise ValueError(f"{folder}: {there} shards of {index.shards}; generate again with the same command to complete them")
+            gone = next(shard for shard in range(index.shards) if not shard_path(folder, shard).is_file())
+            more = f" and {index.shards - there - 1} more" if index.shards - there > 1 else ""
+            raise ValueError(f"{shard_path(folder, gone)}: missing{more}; generate again with the same command to complete them")
         faults = [(s, fault(folder, s, len(index.samples(s)))) for s in range(index.shards)]
         broken = [(shard, reason) for shard, reason in faults if reason]
         if broken:

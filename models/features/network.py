@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.cli_errors import ToolchainMissing
+from models.features.probe import probe
 from models.foreign import reading
 from models.images import Pixels
 from models.quiet import without_standard_error
@@ -62,7 +63,7 @@ class FeatureNetwork:
     """
 
     def __init__(self, path: Path, scale: str | None = None, name: str | None = None) -> None:
-        readers = {".onnx": _onnx, ".tflite": _tflite, ".safetensors": _squeezenet}
+        readers = {".onnx": _onnx, ".tflite": _probed_litert, ".safetensors": _squeezenet}
         if not path.is_file():
             raise ValueError(f"{path}: no such file")
         if path.suffix not in readers:
@@ -140,7 +141,18 @@ def _onnx(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generi
     return run
 
 
-def _tflite(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generic]]:
+def _probed_litert(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generic]]:
+    probe(path, scale)
+    return litert_network(path, scale)
+
+
+def litert_network(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generic]]:
+    """A ``.tflite`` file as a function of a picture; it may end the process, see ``models.features.probe``.
+
+    Raises:
+        ValueError: LiteRT refuses it, or it takes something else than one picture.
+        ToolchainMissing: LiteRT is not installed.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:

@@ -130,7 +130,7 @@ def odd_json(content: bytes, rng: np.random.Generator) -> bytes:
         return RAW[rng.integers(len(RAW))]
     try:
         tree = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # damaged before
         return any_bytes(content, rng)
     if kind == 1:  # a hostile text in the place of a value
         marker = "\x01here\x01"
@@ -147,15 +147,15 @@ def odd_json(content: bytes, rng: np.random.Generator) -> bytes:
 
 def _odd(old: object, rng: np.random.Generator) -> object:
     if isinstance(old, str) and old.startswith("{") and rng.integers(4):  # JSON in JSON: a spec in a header
-        return odd_json(old.encode(), rng).decode("utf-8", "replace")
+        return odd_json(old.encode("utf-8", "surrogatepass"), rng).decode("utf-8", "replace")
     if isinstance(old, bool) or old is None or rng.integers(2):
         return ODD_VALUES[rng.integers(len(ODD_VALUES))]
     if isinstance(old, int):
-        return (old + 1, old - 1, -old, old * 1000, float(old), str(old), [old])[rng.integers(7)]
+        return (old + 1, old - 1, -old, old * 1000, old + 0.5 if abs(old) < 2**53 else old, str(old), [old])[rng.integers(7)]
     if isinstance(old, float):
         return (old * 2, -old, 0.0, float("nan"), float("inf"), str(old), int(old) if abs(old) < 1e15 else 0)[rng.integers(7)]
     if isinstance(old, str):
-        return (old + "x", old[:-1], old.upper(), old.encode().hex(), [old], "é" + old)[rng.integers(6)]
+        return (old + "x", old[:-1], old.upper(), old.encode("utf-8", "surrogatepass").hex(), [old], "é" + old)[rng.integers(6)]
     if isinstance(old, list):
         return (old[:-1], old + old[:1], old[::-1], old * 50, {str(i): v for i, v in enumerate(old)}, [old])[rng.integers(6)]
     return old

@@ -40,11 +40,11 @@ def safetensors(content: bytes, rng: np.random.Generator) -> bytes:
     elif kind == 5 and isinstance(tree.get("__metadata__"), dict):
         fields = tree["__metadata__"]
         name = list(fields)[rng.integers(len(fields))]
-        changed = odd_json(fields[name].encode(), rng).decode("utf-8", "replace")
+        changed = odd_json(fields[name].encode("utf-8", "surrogatepass"), rng).decode("utf-8", "replace")
         fields[name] = changed
     else:
         return _with_header(odd_json(header, rng), data)
-    return _with_header(json.dumps(tree).encode(), data)
+    return _with_header(json.dumps(tree).encode("utf-8", "surrogatepass"), data)
 
 
 def _with_header(header: bytes, data: bytes) -> bytes:

@@ -21,12 +21,14 @@ class Reader:
         read: reads that folder as the commands do; what it returns does not matter.
         seal: makes the hashes in the folder those of its files again, so that damage comes past them.
         intact: files that are not damaged, by name.
+        memory_bytes: more than this above what the process has anyway, for files of some kilobytes, is a finding.
     """
 
     make: Callable[[Path], None]
     read: Callable[[Path], object]
     seal: Callable[[Path], None] | None = None
     intact: tuple[str, ...] = ()
+    memory_bytes: int = 1 << 30
 
 
 # ---------------------------------------------------------------- pictures
@@ -262,8 +264,10 @@ def _read_shards(folder: Path) -> object:
 
 
 def _seal_shards(folder: Path) -> None:
+    from models.foreign import read_json
+
     for path in folder.glob("shard-*.tar"):
-        facts = json.loads(path.with_suffix(".json").read_text())
+        facts = read_json(path.with_suffix(".json"))
         content = path.read_bytes()
         facts |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
         path.with_suffix(".json").write_text(json.dumps(facts))
@@ -272,11 +276,11 @@ def _seal_shards(folder: Path) -> None:
 # ---------------------------------------------------------------- artefacts and models
 
 
-def _inputs() -> tuple[np.ndarray, np.ndarray]:
+def _inputs(size: int = 32) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    mask = np.zeros((1, 32, 32, 1), np.uint8)
+    mask = np.zeros((1, size, size, 1), np.uint8)
     mask[:, 8:20, 4:24] = 255
-    return rng.integers(0, 256, (1, 32, 32, 3), dtype=np.uint8), mask
+    return rng.integers(0, 256, (1, size, size, 3), dtype=np.uint8), mask
 
 
 def _program(scheme: str):
@@ -301,10 +305,12 @@ def _make_model(backend: str, scheme: str) -> Callable[[Path], None]:
 def _read_model(backend: str) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
         from export.backends import BACKENDS
+        from models.foreign import reading
 
         model = folder / BACKENDS[backend].model_file
-        said = BACKENDS[backend].inspect(model)
-        return said, BACKENDS[backend].load(model, 1)(*_inputs())
+        said, run = BACKENDS[backend].inspect(model), BACKENDS[backend].load(model, 1)
+        with reading(model):  # as `export.load` does: the arrays are the artefact's, whatever the model takes
+            return said, run(*_inputs())
 
     return read
 
@@ -327,10 +333,10 @@ def _read_artefact(folder: Path) -> object:
     from export.manifest import read_manifest
     from export.verify import check_files
 
-    image, mask = _inputs()
-    read_manifest(folder)
+    size = read_manifest(folder).size
     if failures := check_files(folder):
         raise ValueError(f"{folder}: {failures[0]}")
+    image, mask = _inputs(size)
     return export.load(folder, 1)(image=image[0], mask=mask[0, :, :, 0])
 
 
@@ -406,8 +412,9 @@ def _read_index(folder: Path) -> object:
 
 READERS: dict[str, Reader] = {
     # name               whole files                       reader                        hashes made right again
-    "photo": Reader(_make_photos, _read_each(_read_photo)),
-    "mask": Reader(_make_masks, _read_each(_read_mask)),
+    # A small file may be a photo of 100 megapixels, the most that is read: 300 MB, and as much again for each step on the way.
+    "photo": Reader(_make_photos, _read_each(_read_photo), memory_bytes=3 << 30),
+    "mask": Reader(_make_masks, _read_each(_read_mask), memory_bytes=3 << 30),
     "mask_file": Reader(_make_mask_file, _read_mask_file),
     "checkpoint": Reader(_make_checkpoint, _read_checkpoint),
     "calibration": Reader(_make_calibration, _read_calibration, intact=("tiny.safetensors",)),
@@ -439,6 +446,7 @@ def make_whole(name: str, folder: Path) -> None:
         if READERS[name].seal:
             READERS[name].seal(folder)
         READERS[name].read(folder)
+    damaged_name(folder).unlink()
 
 
 def damaged_name(folder: Path) -> Path:

@@ -122,7 +122,6 @@ def _one_process(
         cwd=ROOT,
         env=_environment(),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
     )
     lines: queue.Queue[str | None] = queue.Queue()
@@ -134,12 +133,10 @@ def _one_process(
             if line is None:
                 code = worker.wait()
                 if not ready:
-                    assert worker.stderr is not None
-                    said = (work.parent / f"{work.name}.stderr").read_text(errors="replace") if work.parent.is_dir() else ""
-                    raise RuntimeError(f"{tally.name}: the worker ended with {code} before its first input: {said[-2000:]}")
+                    raise RuntimeError(f"{tally.name}: the worker ended with {code} before its first input: {_last_words(work)}")
                 if current >= numbers[1] + numbers[2]:
                     return current
-                tally.add(current, "crash", f"the process ended with {code}")
+                tally.add(current, "crash", f"the process ended with {code}: {_last_words(work)}")
                 progress()
                 return current + 1
             if line == "stuck":
@@ -159,9 +156,15 @@ def _one_process(
     finally:
         worker.kill()
         worker.wait()
-        for pipe in (worker.stdout, worker.stderr):
-            if pipe is not None:
-                pipe.close()
+        if worker.stdout is not None:
+            worker.stdout.close()
+
+
+def _last_words(work: Path) -> str:
+    """The last line of substance that a worker printed."""
+    said = work.with_name(f"{work.name}.stderr")
+    lines = said.read_text(errors="replace").splitlines() if said.is_file() else []
+    return next((line.strip()[:200] for line in reversed(lines) if line.strip() and "ResourceWarning" not in line), "")
 
 
 def _listen(worker: "subprocess.Popen[str]", lines: "queue.Queue[str | None]") -> None:
