@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup export verify test test-fast lint clean
+.PHONY: help setup export verify test test-fast kills lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
@@ -12,6 +12,7 @@ help:
 	@echo "make verify     measure the artefacts again and compare them with their manifests"
 	@echo "make test       lint, types and every test"
 	@echo "make test-fast  the tests that take seconds"
+	@echo "make kills      200 random SIGKILLs over export, train, generate and inpaint; a quarter of an hour"
 	@echo "make lint       ruff, mypy and the workflow file"
 
 setup: $(STAMP)
@@ -41,6 +42,9 @@ test: lint
 
 test-fast: $(STAMP)
 	$(RUN) -m pytest -m "not slow"
+
+kills: $(STAMP)
+	$(RUN) -m parity_tests.kills --count 200
 
 clean:
 	rm -rf artifacts .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from models.generator import Generator
 from models.spec import SPECS, ModelSpec
+from models.temporary import temporary_file
 
 FORMAT = "wavefill-checkpoint-1"
 SHIPPED = Path(__file__).parent / "checkpoints" / "wavefill-s.safetensors"
@@ -48,26 +48,23 @@ def sorted_header(content: bytes) -> bytes:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary file beside ``path`` and rename it: a reader sees the old file or the new one, whole.
 
+    What a killed process left of the same name is deleted.
+
     Raises:
         OSError: naming ``path``; a previous file of that name is left as it was, and no other file stays behind.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
+        with temporary_file(path) as (descriptor, temporary):
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes private files; give the usual permissions back.
+                os.fsync(descriptor)
+            # Temporary files are private; give the usual permissions back.
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         # The system names the temporary file, which means nothing to a user.
         raise OSError(error.errno, error.strerror, str(path)) from error

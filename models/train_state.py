@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from models.checkpoint import check_tensors, read_safetensors, write_atomically
+from models.checkpoint import check_tensors, read_safetensors, sorted_header, write_atomically
 from models.discriminators import DISCRIMINATORS
 from models.generator import Generator
 from models.spec import SPECS
@@ -99,7 +99,7 @@ class TrainState:
         """Write atomically; a full disk leaves the previous state as it was."""
         tensors = {name: value.contiguous().cpu() for name, value in self.tensors().items()}
         header = {**self.facts, "format": FORMAT, "step": str(self.step), "config": config.to_json()}
-        write_atomically(path, save(tensors, metadata=header))
+        write_atomically(path, sorted_header(save(tensors, metadata=header)))
 
     @staticmethod
     def load(path: Path, device: torch.device, settings: Sequence[str] = ()) -> tuple["TrainState", TrainConfig]:
