@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 TOOLS := .cache/tools
 
-.PHONY: help setup lock audit export verify test test-fast fuzz lint clean
+.PHONY: help setup lock audit export verify test test-fast fuzz kills lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
@@ -14,6 +14,7 @@ help:
 	@echo "make test       lint, types and every test"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make fuzz       10,000 damaged inputs for every reader, in processes that are watched (hours)"
+	@echo "make kills      200 random SIGKILLs over export, train, generate and inpaint; a quarter of an hour"
 	@echo "make lint       ruff, mypy and the workflow file"
 	@echo "make lock       pin every package and its hashes again (UPGRADE=--upgrade: at newer versions)"
 	@echo "make audit      list pinned packages with known vulnerabilities"
@@ -57,6 +58,9 @@ test-fast: $(STAMP)
 
 fuzz: $(STAMP)
 	$(RUN) -m parity_tests.fuzz --count 10000
+
+kills: $(STAMP)
+	$(RUN) -m parity_tests.kills --count 200
 
 clean:
 	rm -rf artifacts .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -21,7 +21,9 @@ def load(folder: str | PathLike[str], threads: int = 2) -> Callable[..., NDArray
 
     Returns:
         ``run(image=..., mask=...) -> result``: image (H, W, 3) uint8 RGB, mask (H, W) uint8 (>= 128: fill), result
-        (H, W, 3) uint8 RGB, equal to the image wherever the mask says keep. H and W are the artefact's.
+        (H, W, 3) uint8 RGB, equal to the image wherever the mask says keep. H and W are the artefact's. Several
+        threads may share the function of an ONNX artefact, which runs them at the same time, and of a LiteRT artefact, which
+        serves them one after the other; that of a Core ML package belongs to one thread.
 
     Raises:
         ValueError: no artefact there, a damaged one, or one without the public signature (``--io float``).

@@ -7,13 +7,13 @@ hashes find accidents (a bad disk, a cut-off copy, a changed file), not attacker
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from models.checkpoint import sha256
 from models.foreign import MAX_JSON_BYTES, read_bytes
+from models.temporary import sweep, temporary_folder
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n\\]+)\n")
@@ -103,17 +103,18 @@ def staging(final: Path) -> Iterator[Path]:
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     recover(final)
-    temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
-    try:
+    with temporary_folder(final) as temporary:
         yield temporary
         _usual_permissions(temporary)
         _install(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def recover(final: Path) -> None:
-    """Finish what a killed :func:`staging` left: the old artefact comes back, or goes, if the new one is in place."""
+    """Finish what a killed :func:`staging` left: the old artefact comes back, or goes, if the new one is in place; half-written
+    ones go."""
+    if not final.parent.is_dir():
+        return
+    sweep(final)
     old = _retired(final)
     if old.exists():
         if final.exists():

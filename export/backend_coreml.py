@@ -61,7 +61,8 @@ class CoreMLBackend:
         else:
             inputs = [ct.TensorType(name, shape) for name, shape in shapes.items()]
             outputs = [ct.TensorType(result)]
-        with quiet_conversion(), tempfile.TemporaryDirectory() as scratch:
+        # Inside the folder, so that it goes with it when the process is killed.
+        with quiet_conversion(), tempfile.TemporaryDirectory(dir=folder) as scratch:
             exported = torch.export.export(_module(program), tuple(torch.zeros(shape) for shape in shapes.values()))
             model = ct.convert(
                 exported.run_decompositions({}),

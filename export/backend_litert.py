@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.util
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,7 +63,8 @@ class LiteRTBackend:
             threads: how many threads the kernels may use.
 
         Returns:
-            The runner; it owns its interpreter and is not for several threads at once.
+            The runner. Several threads may share it: its one interpreter, which keeps inputs and results in its own memory,
+            serves them one after the other. With a runner for each thread they run at the same time.
 
         Raises:
             ToolchainMissing: ai-edge-litert is not installed.
@@ -82,6 +84,8 @@ class LiteRTBackend:
         if len(inputs) != 2 or len(outputs) != 1:
             raise ValueError(f"{model}: {len(inputs)} inputs and {len(outputs)} outputs, 2 and 1 are expected")
 
+        busy = threading.Lock()
+
         def run(image: Array, mask: Array) -> Array:
             arguments = {}
             for port, value in zip(inputs, (image, mask), strict=True):
@@ -89,7 +93,7 @@ class LiteRTBackend:
                 if value.shape != port.shape or value.dtype.name != port.dtype:
                     raise ValueError(f"{port.name}: {value.dtype.name} {value.shape} given, {port.dtype} {port.shape} is needed")
                 arguments[port.name] = np.ascontiguousarray(value)
-            with reading(model):
+            with busy, reading(model):
                 # A copy: the memory belongs to the interpreter.
                 return np.array(signature(**arguments)[outputs[0].name])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from export import declared, recipe
-from export.artifact import artifact_name, check_sums, hash_files, staging, write_sums
+from export.artifact import artifact_name, check_sums, hash_files, recover, staging, write_sums
 from export.backend import Backend, Inspection
 from export.backend_torch import TorchBackend
 from export.backends import BACKENDS
@@ -167,6 +167,7 @@ def make(cell: Cell, source: Source, out: Path, options: Options, references: Re
     folder = out / cell.name(source)
     calibration_sha256 = source.calibration_sha256(cell.scheme)
     recipe_hash = recipe.recipe_sha256(cell.backend, program, calibration_sha256, options.extras(cell.backend))
+    recover(folder)
     current = up_to_date(folder, recipe_hash, options)
     if current is not None:
         return Made(folder, "up to date", current)

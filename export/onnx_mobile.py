@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from models.checkpoint import write_atomically
+from models.temporary import temporary_folder
 
 DEVICE_SPECIFIC: Final = ["NchwcTransformer"]
 """Optimisers left out of a ``.ort`` file: blocked layouts are for x86 alone, and the file is for phones."""
@@ -29,8 +29,8 @@ def write_ort(model: Path, folder: Path | None = None) -> Path:
         ValueError: ONNX Runtime refuses the model.
     """
     target = (folder or model.parent) / f"{model.stem}.ort"
-    with tempfile.TemporaryDirectory() as temporary:
-        written = Path(temporary) / target.name
+    with temporary_folder(target) as temporary:
+        written = temporary / target.name
         _save_optimised(model, written, "ORT", DEVICE_SPECIFIC)
         write_atomically(target, written.read_bytes())
     return target

@@ -109,6 +109,7 @@ def stop_signals() -> Iterator[threading.Event]:
 
 
 def save(state: TrainState, config: TrainConfig, folder: Path, provenance: dict[str, str]) -> None:
-    """Write the state to resume from and the checkpoint to use."""
-    state.save(folder / "state.safetensors", config)
+    """Write the checkpoint to use and the state to resume from, in this order: a run whose state says that it is finished has its
+    checkpoint, even if it was killed between the two."""
     save_checkpoint(folder / "checkpoint.safetensors", state.average, {**provenance, "step": str(state.step)})
+    state.save(folder / "state.safetensors", config)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from models.checkpoint import check_tensors, read_safetensors, write_atomically
+from models.checkpoint import check_tensors, read_safetensors, sorted_header, write_atomically
 from models.discriminators import DISCRIMINATORS
 from models.foreign import reader
 from models.generator import Generator
@@ -100,7 +100,7 @@ class TrainState:
         """Write atomically; a full disk leaves the previous state as it was."""
         tensors = {name: value.contiguous().cpu() for name, value in self.tensors().items()}
         header = {**self.facts, "format": FORMAT, "step": str(self.step), "config": config.to_json()}
-        write_atomically(path, save(tensors, metadata=header))
+        write_atomically(path, sorted_header(save(tensors, metadata=header)))
 
     @staticmethod
     @reader

@@ -109,7 +109,7 @@ def test_a_folder_that_refuses_is_exit_2(cli, monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(13, "Permission denied", str(cli.out))
 
-    monkeypatch.setattr("export.artifact.tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("models.temporary.tempfile.mkdtemp", refuse)
     assert cli.make("--force") == 2
     assert f"{cli.out}: Permission denied" in cli.error
     assert (cli.left, state(cli.out / ARTEFACT)) == ([ARTEFACT], before)

@@ -161,6 +161,17 @@ def test_two_processes_with_the_same_shard(photos, tmp_path):
     assert make(photos, out, COUNT, PER_SHARD).found == [0]
 
 
+def test_a_kill_just_after_a_shard_was_finished(photos, whole, tmp_path):
+    """The shard is whole, so nobody makes it again; its batches and its lock go all the same."""
+    out = tmp_path / "finished"
+    make(photos, out, COUNT, PER_SHARD)
+    part_path(out, 1, 0).write_bytes(b"a batch")
+    (out / ".shard-000001.lock").touch()
+    assert make(photos, out, COUNT, PER_SHARD).made == []
+    assert contents(out) == contents(whole)
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
 def test_a_full_disk(photos, tmp_path):
     out = tmp_path / "full"
     make(photos, out, COUNT, PER_SHARD, only=[0])

@@ -72,7 +72,8 @@ def test_a_file_that_cannot_grow_leaves_the_state_before(command, stopped, capsy
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert _error(capsys.readouterr().err).endswith(f"{folder / 'state.safetensors'}: File too large")
-    assert _saved(folder) == before
+    assert _saved(folder)["state.safetensors"] == before["state.safetensors"]
+    load_checkpoint(folder / "checkpoint.safetensors")  # written first, so it may be ahead of the state, and it is whole
     assert not [name for name in _files(folder) if name.startswith(".")], "half a file stayed"
     # With room again, the run goes on.
     assert command("--resume", "--set", "steps=3") == 0
@@ -95,7 +96,7 @@ def test_a_disk_that_fills_up_leaves_whole_files(command, stopped, monkeypatch, 
     assert _error(capsys.readouterr().err).endswith(f"{folder / full_at}: No space left on device")
     after = _saved(folder)
     assert after[full_at] == before[full_at]
-    assert saved_step(folder) == (1 if full_at == "state.safetensors" else 3)
+    assert saved_step(folder) == 1, "a state that is ahead of its checkpoint"
     load_checkpoint(folder / "checkpoint.safetensors")
     assert not [name for name in _files(folder) if name.startswith(".")], "half a file stayed"
 

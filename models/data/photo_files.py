@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.data.decoding import Decoding
 from models.data.photo_index import NOT_REDUCED, Candidate, reading_threads
 from models.data.photos import NAMED, check_enough, crop_of, decode
 from models.images import Pixels
@@ -33,7 +34,8 @@ class PhotoFiles:
         Args:
             candidates: files with a readable header.
             skipped: lines on files that were left out already.
-            budget_bytes: how much decoded photos may take; 0 keeps none.
+            budget_bytes: how much decoded photos may take; 0 keeps none. While photos are decoded, memory is taken on top of it:
+                see :class:`models.data.decoding.Decoding`.
             short_side: as :func:`models.data.photos.decode`.
         """
         self.paths: list[Path] = [candidate.path for candidate in candidates]
@@ -45,6 +47,7 @@ class PhotoFiles:
         self._kept_bytes = 0
         self._damaged: set[int] = set()
         self._lock = threading.Lock()
+        self._decoding = Decoding(candidates, budget_bytes)
         self._pool = ThreadPoolExecutor(max_workers=reading_threads(), thread_name_prefix="photos")
 
     def __len__(self) -> int:
@@ -62,7 +65,10 @@ class PhotoFiles:
         Raises:
             ValueError: so many files turned out to be damaged that fewer than ``MINIMUM_PHOTOS`` are left, or too many in a row.
         """
-        return crop_of(len(self._candidates), self._photo, size, rng, lambda: self.skipped[-1])
+        crop = crop_of(len(self._candidates), self._photo, size, rng, lambda: self.skipped[-1])
+        # A copy where it is a part of a photo: a view would hold the whole photo in memory after it is no longer kept, and a
+        # batch holds many.
+        return np.ascontiguousarray(crop)
 
     def crops(self, size: int, rngs: Iterable[np.random.Generator]) -> list[Pixels]:
         """One crop for each generator, decoded on several threads; the same as :meth:`crop` on each in turn."""
@@ -77,7 +83,8 @@ class PhotoFiles:
                 return self._kept[index]
         # Outside the lock: this is what takes the time. Two threads may decode the same photo; they get the same.
         try:
-            photo = decode(self._candidates[index], self._short_side)
+            candidate = self._candidates[index]
+            photo = self._decoding.run(candidate, lambda: decode(candidate, self._short_side))
         except ValueError as error:
             self._leave_out(index, str(error))
             return None

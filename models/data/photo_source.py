@@ -57,7 +57,9 @@ def open_photos(
         paths: files, of ``find_photos`` or ``DATASETS``.
         size: largest crop that will be cut, in pixels.
         memory_gb: budget for decoded photos in GB of 10^9 bytes; default half of what is available now. Several processes on
-            one host have to share it.
+            one host have to share it. While photos are decoded, a quarter of it comes on top, or an eighth and
+            21 bytes for each pixel of the largest photo (250 MB for 12 megapixels; ``models.data.decoding``). The program, the
+            networks and the batches are not in it.
         limit: open only the first so many files.
         index: file to remember the photos' sizes in; for millions of files, so that the next start takes seconds.
         short_side: reduce photos whose short side is longer to this, for example 256 for CelebA-HQ at 1024 pixels.
@@ -82,7 +84,7 @@ def open_photos(
     needed = sum(candidate.decoded_bytes(reduced_to) for candidate in candidates)
     origin = "half of the memory that is available" if memory_gb is None else "as asked for"
     if needed <= budget:
-        cache = PhotoCache.decode(candidates, skipped, reduced_to)
+        cache = PhotoCache.decode(candidates, skipped, reduced_to, budget)
         report(cache.skipped, len(paths))
         check_enough(len(cache), paths)
         _say(f"{len(cache)} photos in memory: {_gb(needed)} decoded, {_gb(budget)} allowed ({origin})")

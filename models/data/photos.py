@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from models.data.decoding import Decoding
 from models.data.photo_index import NOT_REDUCED, Candidate, find_candidates, reading_threads
 from models.images import Pixels, read_photo
 
@@ -174,17 +175,21 @@ class PhotoCache:
         return cache
 
     @staticmethod
-    def decode(candidates: Sequence[Candidate], skipped: Sequence[str], short_side: int = NOT_REDUCED) -> "PhotoCache":
+    def decode(
+        candidates: Sequence[Candidate], skipped: Sequence[str], short_side: int = NOT_REDUCED, budget_bytes: int | None = None
+    ) -> "PhotoCache":
         """Decode files on several threads, with progress on stderr.
 
         Args:
             candidates: files with a readable header.
             skipped: lines on files that were left out already.
             short_side: as :func:`decode`.
+            budget_bytes: memory for decoded photos, which decides on how many threads large ones are decoded; default what they
+                take.
         """
         decoded: list[Pixels | None] = []
         damaged: list[str] = []
-        results = _decoded(candidates, short_side)
+        results = _decoded(candidates, short_side, budget_bytes)
         for photo in tqdm(results, total=len(candidates), desc="decoding photos", unit="photo", disable=None):
             if isinstance(photo, ValueError):
                 damaged.append(str(photo))
@@ -211,10 +216,13 @@ class PhotoCache:
         return [self.crop(size, rng) for rng in rngs]
 
 
-def _decoded(candidates: Sequence[Candidate], short_side: int) -> Iterator[Pixels | ValueError]:
+def _decoded(candidates: Sequence[Candidate], short_side: int, budget_bytes: int | None) -> Iterator[Pixels | ValueError]:
+    needed = sum(candidate.decoded_bytes(short_side) for candidate in candidates)
+    decoding = Decoding(candidates, needed if budget_bytes is None else budget_bytes)
+
     def attempt(candidate: Candidate) -> Pixels | ValueError:
         try:
-            return decode(candidate, short_side)
+            return decoding.run(candidate, lambda: decode(candidate, short_side))
         except ValueError as error:
             return error
 

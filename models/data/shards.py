@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -295,3 +296,16 @@ def reserved(folder: Path, shard: int) -> Iterator[None]:
                 part.unlink(missing_ok=True)
         finally:
             lock_file.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path, shard: int) -> None:
+    """Delete what a process left that was killed after it had finished a shard: batches, its lock; nothing of a living one."""
+    # Another process that holds it is about to clear it away itself.
+    with contextlib.suppress(ValueError), reserved(folder, shard):
+        pass
+
+
+def shards_with_leftovers(folder: Path) -> set[int]:
+    """Numbers of the shards that have hidden files beside them."""
+    names = (path.name for path in folder.glob(".shard-*"))
+    return {int(found[1]) for found in map(re.compile(r"\.shard-(\d{6,})\.").match, names) if found}

@@ -1,13 +1,13 @@
 """Where a result goes: whether it can be put there, and files that appear whole or not at all."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from models.photo.formats import WRITE_FORMATS
+from models.temporary import temporary_file
 
 
 def check_output(path: Path, *inputs: Path) -> None:
@@ -60,7 +60,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A temporary file beside ``path`` that is renamed at the end: a reader sees the old file or the new one, whole.
 
-    A symbolic link stays one; what it points to is replaced.
+    A symbolic link stays one; what it points to is replaced. What a killed process left of the same name is deleted.
 
     Raises:
         OSError: naming ``path``; a previous file of that name is left as it was, and no other file stays behind.
@@ -68,21 +68,16 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     try:
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w+b") as file:
+        with temporary_file(target) as (descriptor, temporary):
+            with os.fdopen(descriptor, "w+b", closefd=False) as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes private files; give the usual permissions back.
+                os.fsync(descriptor)
+            # Temporary files are private; give the usual permissions back.
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
             temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         # The system names the temporary file, which means nothing to a user.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error

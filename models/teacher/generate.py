@@ -16,7 +16,19 @@ from models.checkpoint import sha256, write_atomically
 from models.data.masks import sample_mask
 from models.data.photo_index import find_candidates
 from models.data.photos import MAX_REDRAWS, cut, decode
-from models.data.shards import Sample, ShardIndex, fault, pack, part_path, read_part, reserved, settle_index, write_shard
+from models.data.shards import (
+    Sample,
+    ShardIndex,
+    clear_leftovers,
+    fault,
+    pack,
+    part_path,
+    read_part,
+    reserved,
+    settle_index,
+    shards_with_leftovers,
+    write_shard,
+)
 from models.images import Pixels
 
 Completer = Callable[[Pixels, NDArray[np.bool_], Sequence[int]], Pixels]
@@ -171,6 +183,7 @@ def generate(
         OSError: the disk is full; whole shards stay.
     """
     settle_index(folder, index)
+    left = shards_with_leftovers(folder)
     mine = [s for s in (range(index.shards) if only is None else only) if s % world == rank]
     made, began = Made(), time.monotonic()
     total = sum(len(index.samples(shard)) for shard in mine)
@@ -181,6 +194,8 @@ def generate(
             reason = fault(folder, shard, count)
             if reason is None:
                 made.found.append(shard)
+                if shard in left:
+                    clear_leftovers(folder, shard)
                 # What is there already says nothing about the speed.
                 bar.total = (bar.total or 0) - count
                 bar.refresh()

@@ -66,7 +66,7 @@ def run(
         folder: run folder; the main process writes ``state.safetensors``, ``log.jsonl``, ``tensorboard/`` and ``samples/``.
         engine: this process's place.
         limits: when to stop, save and draw samples.
-        publish: writes the averaged network for use; called after every save.
+        publish: writes the averaged network for use; called before every save.
         page: draws a sheet of samples.
 
     Raises:
@@ -79,8 +79,9 @@ def run(
 
     def save() -> None:
         if engine.is_main:
-            state.save(folder / "state.safetensors", config)
+            # In this order: a run whose state says that it is finished has published, even if it was killed between the two.
             publish(state)
+            state.save(folder / "state.safetensors", config)
 
     with (
         stop_signals() as stop,

@@ -1,7 +1,6 @@
 """What a run leaves for use: the averaged network in a file that ``--denoiser`` takes, and sheets of its fills."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from models.teacher.training.config import TeacherConfig
 from models.teacher.training.ddpm import build_scheduler
 from models.teacher.training.kinds import KINDS
 from models.teacher.training.state import TeacherState
+from models.temporary import temporary_folder
 
 SAMPLES, SAMPLE_STEPS = 6, 50
 """Pictures of a sheet, always the same crops and holes; and steps of the denoiser for it, fewer than for a good fill."""
@@ -44,11 +44,11 @@ def publish(state: TeacherState, config: TeacherConfig, folder: Path, provenance
         save_few_step(out, state.average, config, facts)
         return
     scheduler = build_scheduler(config)
-    with tempfile.TemporaryDirectory() as temporary, without_standard_error():
+    with temporary_folder(out) as temporary, without_standard_error():
         # diffusers' own writer decides what belongs into such a folder.
-        state.average.save_pretrained(f"{temporary}/unet")  # type: ignore[operator]  # a diffusers model
-        scheduler.save_pretrained(f"{temporary}/scheduler")
-        for file in sorted(Path(temporary).rglob("*.*")):
+        state.average.save_pretrained(temporary / "unet")  # type: ignore[operator]  # a diffusers model
+        scheduler.save_pretrained(temporary / "scheduler")
+        for file in sorted(temporary.rglob("*.*")):
             write_atomically(out / file.relative_to(temporary), file.read_bytes())
     write_atomically(out / "provenance.json", f"{json.dumps(facts, indent=1, sort_keys=True)}\n".encode())
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from models.checkpoint import MAX_PARAMETERS, check_tensors, read_safetensors, write_atomically
+from models.checkpoint import MAX_PARAMETERS, check_tensors, read_safetensors, sorted_header, write_atomically
 from models.foreign import reader, reading
 from models.teacher.training.config import TeacherConfig
 from models.train_state import stored_step
@@ -81,7 +81,7 @@ class TeacherState:
         """Write atomically; a full disk leaves the previous state as it was."""
         tensors = {name: value.contiguous().cpu() for name, value in self.tensors().items()}
         header = {**self.facts, "format": FORMAT, "step": str(self.step), "config": config.to_json()}
-        write_atomically(path, save(tensors, metadata=header))
+        write_atomically(path, sorted_header(save(tensors, metadata=header)))
 
     def restore(self, path: Path) -> None:
         """Take over everything from a file that :meth:`save` wrote; this state is a fresh one of the same networks.
