@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.privacy import import_onnxruntime
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
@@ -21,8 +23,7 @@ def open_session(model: Path, threads: int) -> InferenceSession:
     Raises:
         ValueError: fewer than one thread, no such file, or ONNX Runtime refuses it.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     if threads < 1:
         raise ValueError(f"threads={threads}: one or more are needed")
     options = onnxruntime.SessionOptions()
@@ -34,8 +35,7 @@ def open_session(model: Path, threads: int) -> InferenceSession:
 @contextlib.contextmanager
 def readable_refusals(model: Path) -> Iterator[None]:
     """Turn ONNX Runtime's exceptions while loading a file into ``ValueError``."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
+    state = import_onnxruntime("capi.onnxruntime_pybind11_state")
     refusals = (
         state.Fail,
         state.InvalidArgument,
