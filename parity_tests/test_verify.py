@@ -283,6 +283,7 @@ class TestShipped:
                 assert manifest.size_bytes <= megabytes * 1e6, artefact.name
                 assert manifest.macs <= 1.0e9, artefact.name
 
+    @pytest.mark.thorough
     def test_another_checkout_gives_equal_bytes(self, shipped_artifacts, tmp_path):
         """All nine with their manifests, from a copy of the tree that lies elsewhere."""
         checkout = tmp_path / "a much longer path" / "checkout"
