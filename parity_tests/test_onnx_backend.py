@@ -193,7 +193,7 @@ for scheme in ("fp32", "w8a8"):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_bytes_do_not_depend_on_process_or_folder(tmp_path):
     """Two processes with other hash seeds, thread counts, working folders and a copied checkout."""
     copy = tmp_path / "elsewhere" / "checkout"

@@ -125,7 +125,7 @@ def test_kills_leave_no_trace(photos, whole, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ddpm", "wavediff"])
+@pytest.mark.parametrize("kind", ["ddpm", pytest.param("wavediff", marks=pytest.mark.thorough)])
 def test_two_processes_equal_one(photos, whole, tmp_path, kind):
     """Losses and the norms of the averaged gradients are those of one process with the whole batch.
 

@@ -295,6 +295,7 @@ class TestShipped:
         assert sorted(ours) == sorted(theirs)
         assert [name for name in ours if ours[name] != theirs[name]] == []
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("backend", ["onnx", "coreml", "litert"])
     def test_another_size(self, backend, tmp_path, capsys):
         """512x512 in integers, from the calibration made at 256."""
