@@ -222,7 +222,7 @@ def test_a_missing_toolkit_is_named(monkeypatch):
     assert BACKEND.unavailable("run") is None
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_size_of_512_computes_the_same(tmp_path):
     torch.manual_seed(0)
     large = Program(Generator(SPECS["wavefill-s"]).eval(), 512, SCHEMES["fp32"], "uint8", "0" * 64)
