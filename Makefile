@@ -4,14 +4,18 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 TOOLS := .cache/tools
+# Four at most: each holds PyTorch and a toolkit or two in memory. 0 runs the tests in one process.
+WORKERS ?= logical
+PYTEST := $(RUN) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup lock audit export verify test test-fast fuzz kills lint clean
+.PHONY: help setup lock audit export verify test test-all test-fast fuzz kills lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
 	@echo "make export     write all nine artefacts of the committed checkpoint into artifacts/"
 	@echo "make verify     measure the artefacts again and compare them with their manifests"
-	@echo "make test       lint, types and every test"
+	@echo "make test       lint, types and every test that a change can break, in about six minutes on two cores"
+	@echo "make test-all   the same, then statistics, kills, fuzzing and soaking: what continuous integration runs"
 	@echo "make test-fast  the tests that take seconds"
 	@echo "make fuzz       10,000 damaged inputs for every reader, in processes that are watched (hours)"
 	@echo "make kills      200 random SIGKILLs over export, train, generate and inpaint; a quarter of an hour"
@@ -51,10 +55,13 @@ lint: $(STAMP)
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/parity.yml
 
 test: lint
-	$(RUN) -m pytest
+	$(PYTEST) -m "not thorough"
+
+test-all: test
+	$(PYTEST) -m thorough
 
 test-fast: $(STAMP)
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not thorough"
 
 fuzz: $(STAMP)
 	$(RUN) -m parity_tests.fuzz --count 10000

@@ -1,0 +1,3 @@
+from models.privacy import silence_telemetry
+
+silence_telemetry()

@@ -6,7 +6,11 @@ from os import PathLike
 import numpy as np
 from numpy.typing import NDArray
 
+from models.privacy import silence_telemetry
+
 __all__ = ["load"]
+
+silence_telemetry()
 
 
 def load(folder: str | PathLike[str], threads: int = 2) -> Callable[..., NDArray[np.uint8]]:

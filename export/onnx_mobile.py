@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from models.checkpoint import write_atomically
+from models.privacy import import_onnxruntime
 from models.temporary import temporary_folder
 
 DEVICE_SPECIFIC: Final = ["NchwcTransformer"]
@@ -59,8 +60,7 @@ def usability_report(model: Path) -> str:
     """
     if not model.is_file():
         raise ValueError(f"{model}: no such file")
-    from onnxruntime.tools.mobile_helpers import usability_checker
-
+    usability_checker = import_onnxruntime("tools.mobile_helpers.usability_checker")
     lines = _Lines()
     logger = logging.Logger("wavefill.usability", logging.INFO)  # not registered: its level and handler stay ours
     logger.addHandler(lines)
@@ -80,10 +80,9 @@ class _Lines(logging.Handler):
 
 
 def _save_optimised(model: Path, target: Path, file_format: str, disabled: list[str]) -> None:
-    import onnxruntime
-
     from export.onnx_session import readable_refusals
 
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(target)
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.foreign import reading
+from models.privacy import import_onnxruntime
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -23,8 +24,7 @@ def open_session(model: Path, threads: int) -> InferenceSession:
     Raises:
         ValueError: fewer than one thread, no such file, or ONNX Runtime refuses it.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     if threads < 1:
         raise ValueError(f"threads={threads}: one or more are needed")
     options = onnxruntime.SessionOptions()
@@ -36,7 +36,7 @@ def open_session(model: Path, threads: int) -> InferenceSession:
 @contextlib.contextmanager
 def readable_refusals(model: Path) -> Iterator[None]:
     """Turn ONNX Runtime's exceptions over a file, while it is loaded or run, into ``ValueError``."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
+    state = import_onnxruntime("capi.onnxruntime_pybind11_state")
 
     # Its exceptions have no common base of their own.
     refusals = tuple(kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception))

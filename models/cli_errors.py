@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from models.privacy import go_offline
+
 PROGRAM = "wavefill"
 OK, CHECK_FAILED, BAD_INPUT, MISSING_TOOLCHAIN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 
@@ -66,6 +68,7 @@ def run_main(main: Callable[[list[str]], int], arguments: list[str] | None = Non
         The exit code, for ``sys.exit(run_main(main))``. Only ``SystemExit`` of argparse (``--help``, bad usage) passes through;
         an error that is not listed in this file's table is a defect of ours and keeps its traceback.
     """
+    go_offline()
     try:
         code = main(sys.argv[1:] if arguments is None else arguments)
         if sys.stdout is not None:  # it is None where the caller closed it

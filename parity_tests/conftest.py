@@ -29,8 +29,30 @@ settings.load_profile("wavefill")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
+PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 NINE = [f"wavefill-s-256-{backend}-{scheme}" for backend in ("onnx", "coreml", "litert") for scheme in ("fp32", "fp16", "w8a8")]
+EXPORT_SECONDS = 3000
+"""How long the processes of a test run wait for the one that makes them: it takes about two minutes of a core."""
 TINY = ModelSpec("tiny", widths=(8, 16), blocks=(1, 1))
+
+
+def pytest_collection_modifyitems(config, items):
+    """In parallel, whole files in an order that keeps all processes busy (``--dist loadfile --no-loadscope-reorder``).
+
+    The first file begins with making the shipped artefacts, which takes a minute or two; meanwhile the other processes have files
+    that do not need them, and would otherwise wait. Files of quick tests come last, so that all end at about the same time.
+    """
+    if not PARALLEL:
+        return
+    waits = list(dict.fromkeys(item.path for item in items if "shipped_artifacts" in item.fixturenames))
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("thorough")}
+
+    def turn(item):
+        if item.path in waits:
+            return 0 if item.path == waits[0] else 2
+        return 1 if item.path in slow else 3
+
+    items.sort(key=turn)
 
 
 def pytest_addoption(parser):
@@ -89,12 +111,14 @@ def shipped_artifacts(tmp_path_factory) -> Path:
     inputs, and replaces it otherwise.
     """
     base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shipped-artifacts"
+    shared = (base.parent if PARALLEL else base) / "shipped-artifacts"
     done = shared.with_suffix(".done")
     try:
         os.close(os.open(shared.with_suffix(".lock"), os.O_CREAT | os.O_EXCL))
     except FileExistsError:
+        limit = time.monotonic() + EXPORT_SECONDS
         while not done.exists():
+            assert time.monotonic() < limit, "the process that makes the shipped artefacts is gone, or far too slow"
             time.sleep(1)
     else:
         told = "failed\nthe process that was to make the artefacts did not"

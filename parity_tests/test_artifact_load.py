@@ -9,6 +9,7 @@ import skimage.data
 
 import export
 from export.parity import EDGE_VALUES
+from models.privacy import import_onnxruntime
 
 SIZE = 256
 THREADS = 2  # the default of export.load; another number may sum in another order
@@ -18,8 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def raw_onnx(model: Path):
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

@@ -69,7 +69,7 @@ def test_two_processes_equal_one_with_all_their_samples(tmp_path):
     assert _worst(one, broken, "after.")[1] > 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_that_were_killed_go_on_to_the_same_bits(photos, tmp_path):
     """The real command: stopped by the clock, killed in the middle, then run to its end."""
     words = ["train", "--data", photos, "--device", "cpu", "--save-seconds", "1e-9", "--sample-steps", "0"]

@@ -116,7 +116,7 @@ def test_a_folder_that_refuses_is_exit_2(cli, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", ["onnx", "coreml", "litert"])
+@pytest.mark.parametrize("verb", ["onnx", *(pytest.param(verb, marks=pytest.mark.thorough) for verb in ("coreml", "litert"))])
 def test_a_full_disk_with_the_real_toolkits(verb, tiny_checkpoint, tmp_path):
     """Every file that the process writes is limited to 8 kB, temporary ones too."""
     limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); "

@@ -163,7 +163,7 @@ def test_constants_are_aligned_and_no_path_is_inside(scheme):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", list(SCHEMES))
+@pytest.mark.parametrize("scheme", [*(pytest.param(s, marks=pytest.mark.thorough) for s in SCHEMES if s != "w8a8"), "w8a8"])
 def test_another_process_makes_the_same_bytes(scheme, tmp_path):
     code = (
         "import sys, pathlib; from parity_tests.litert_models import BACKEND, program;"
@@ -222,7 +222,7 @@ def test_a_missing_toolkit_is_named(monkeypatch):
     assert BACKEND.unavailable("run") is None
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_size_of_512_computes_the_same(tmp_path):
     torch.manual_seed(0)
     large = Program(Generator(SPECS["wavefill-s"]).eval(), 512, SCHEMES["fp32"], "uint8", "0" * 64)

@@ -193,7 +193,7 @@ for scheme in ("fp32", "w8a8"):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_bytes_do_not_depend_on_process_or_folder(tmp_path):
     """Two processes with other hash seeds, thread counts, working folders and a copied checkout."""
     copy = tmp_path / "elsewhere" / "checkout"
@@ -228,7 +228,7 @@ def test_shipped_network(shipped_artifacts, scheme):
     assert_parity(scheme, result, eager(program, image, mask), mask)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_shipped_network_at_512(tmp_path):
     program = shipped_program("w8a8", size=512)
     image, mask = photo(512, 0, 0), hole(512)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -12,6 +11,7 @@ from export.onnx_graph import IR_VERSION, OPSET, Graph, value_shapes
 from export.onnx_names import core_trace, module_label, name_nodes
 from export.onnx_rewrite import synthesis_matrix
 from models.generator import fold
+from models.privacy import import_onnxruntime
 from models.spec import TWO_LEVEL_GAINS
 from models.wavelet import inverse_wavelet_packet
 from parity_tests.onnx_cells import HASH, SIZE, small_program
@@ -117,7 +117,7 @@ def run_nodes(nodes: list, constants: dict, x: np.ndarray) -> np.ndarray:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": x})[0]
 
 

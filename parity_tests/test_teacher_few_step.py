@@ -79,6 +79,7 @@ def test_an_exact_generator_samples_the_prior_in_four_steps(name):
     assert covariance_error(sample_prior(name, generator(name, prior, Mean)), prior) > 0.2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["ddgan", "wavediff"])
 def test_replacement_needs_more_than_four_steps(name):
     """Even an exact generator: with four, its last step sees what is known through noise of the pictures' own size.
@@ -272,7 +273,7 @@ def test_points_survive_their_pictures():
         torch.testing.assert_close(to_points(to_pictures(points, kind, rng), kind), points)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["ddgan", "wavediff"])
 def test_trained_generators_find_every_mode(kind):
     """The bar of the papers' toy figure: all 8 modes, each with 5 to 20 % of 10,000 samples, at most 5 % away from all."""

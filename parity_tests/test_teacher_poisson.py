@@ -211,7 +211,10 @@ def test_importing_needs_neither_torch_nor_scipy():
 
 @pytest.mark.slow
 def test_a_large_hole_is_fast():
-    """512x512, a quarter of it: 0.2 s were measured on one core, 1 s is wanted, 3 s allow for noisy machines."""
+    """512x512, a quarter of it: 0.2 s were measured on one core, 1 s is wanted, 3 s allow for slow machines.
+
+    By this thread's own time, which others on the machine hardly lengthen.
+    """
     fill, photo, _ = pictures(0, 512, 512)
     box = np.zeros((512, 512), dtype=bool)
     box[128:384, 128:384] = True
@@ -219,9 +222,9 @@ def test_a_large_hole_is_fast():
     for hole in (box, free):
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.thread_time()
             poisson_blend(fill, photo, hole)
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
         assert sorted(times)[1] <= 3.0
 
 

@@ -92,7 +92,7 @@ def test_bias_is_as_stated(name, field):
     assert found.covariance < unconditional.covariance
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["repaint", "ddnm_plus"])
 @pytest.mark.parametrize("problem", ["field", "field-random", "mixture", "mixture-random"])
 def test_resampling_converges(name, problem):
@@ -110,6 +110,7 @@ def test_resampling_converges(name, problem):
         assert found[2].shares < found[0].shares
 
 
+@pytest.mark.thorough
 def test_knobs_do_what_they_say(field):
     """More steps, more travel, fresh noise: each brings its method nearer."""
     assert measured("pigdm", field, 250).mean < measured("pigdm", field, 25).mean

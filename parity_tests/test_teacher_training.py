@@ -95,7 +95,7 @@ def test_stops_leave_no_trace(photos, whole, tmp_path, kind):
     assert not same(load_file(other / "state.safetensors"), load_file(whole / kind / "state.safetensors"))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_kills_leave_no_trace(photos, whole, tmp_path):
     """SIGKILL at random moments of a longer run that saves after every step."""
     longer = (*TINY[:2], "steps=60", *TINY[3:])
@@ -125,7 +125,7 @@ def test_kills_leave_no_trace(photos, whole, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ddpm", "wavediff"])
+@pytest.mark.parametrize("kind", ["ddpm", pytest.param("wavediff", marks=pytest.mark.thorough)])
 def test_two_processes_equal_one(photos, whole, tmp_path, kind):
     """Losses and the norms of the averaged gradients are those of one process with the whole batch.
 

@@ -20,7 +20,7 @@ def _log(folder):
     return [{key: value for key, value in line.items() if key not in TIMING} for line in lines]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_five_kills_at_random_moments_change_nothing(tmp_path):
     """Saved after every step, so that kills hit all parts of it: networks, logs, writing and renaming of files."""
     data = write_smooth(tmp_path / "photos")

@@ -283,6 +283,7 @@ class TestShipped:
                 assert manifest.size_bytes <= megabytes * 1e6, artefact.name
                 assert manifest.macs <= 1.0e9, artefact.name
 
+    @pytest.mark.thorough
     def test_another_checkout_gives_equal_bytes(self, shipped_artifacts, tmp_path):
         """All nine with their manifests, from a copy of the tree that lies elsewhere."""
         checkout = tmp_path / "a much longer path" / "checkout"
@@ -294,6 +295,7 @@ class TestShipped:
         assert sorted(ours) == sorted(theirs)
         assert [name for name in ours if ours[name] != theirs[name]] == []
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("backend", ["onnx", "coreml", "litert"])
     def test_another_size(self, backend, tmp_path, capsys):
         """512x512 in integers, from the calibration made at 256."""

@@ -15,6 +15,7 @@ from models.cli_errors import ToolchainMissing
 from models.features.probe import probe
 from models.foreign import reading
 from models.images import Pixels
+from models.privacy import import_onnxruntime
 from models.quiet import without_standard_error
 
 Array = NDArray[np.float64]
@@ -113,8 +114,7 @@ def _scaled(picture: Pixels, scale: str | None, path: Path) -> NDArray[np.float3
 
 def _onnx(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generic]]:
     try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
+        onnxruntime, state = import_onnxruntime(), import_onnxruntime("capi.onnxruntime_pybind11_state")
     except ImportError as error:
         raise ToolchainMissing("an ONNX feature network needs onnxruntime: pip install onnxruntime") from error
     options = onnxruntime.SessionOptions()
