@@ -151,7 +151,10 @@ COMMANDS = {
     "benchmarks training": ("-m", "benchmarks", "training", "--threads=1", "--rounds=1", "--only", "generator alone, L1"),
     "benchmarks few_step": "-m benchmarks few_step --size 16 --batch 1 --threads 1 --rounds 3",
 }
-"""Each by itself, after ``export onnx``; in this order, so that later ones meet the artefacts of all backends. `benchmarks teacher` takes minutes, and uses nothing that is not here."""
+"""Each by itself, after ``export onnx``; in this order, so that later ones meet the artefacts of all backends.
+
+`benchmarks teacher` takes minutes, and uses nothing that is not here.
+"""
 DAILY = ("library", "models inpaint")
 """The rest are left to `make test-all`."""
 
