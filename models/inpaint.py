@@ -6,7 +6,6 @@ for large holes (coarse to fine, tiles) is future work; here a hole wider than t
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,13 +15,12 @@ from PIL import Image
 
 from models.conventions import MASK_THRESHOLD
 from models.generator import Generator, fold
+from models.holes import Bools as Bools
+from models.holes import Box as Box
+from models.holes import context_window as context_window
+from models.holes import hole_groups as hole_groups
 from models.images import Pixels
 from models.inpainter import Uint8Shell
-
-Bools = NDArray[np.bool_]
-
-CONTEXT = 2.0
-"""Side of a window as a multiple of its hole's longer side: the hole covers at most about a quarter of what the network sees."""
 
 
 class Run(Protocol):
@@ -31,35 +29,6 @@ class Run(Protocol):
     def __call__(self, *, image: Pixels, mask: Pixels) -> Pixels:
         """(size, size, 3) and (size, size) uint8 in, (size, size, 3) uint8 out."""
         ...
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of pixels: rows ``top`` to ``bottom``, columns ``left`` to ``right``, ends not included."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return self.bottom - self.top
-
-    @property
-    def width(self) -> int:
-        """Columns."""
-        return self.right - self.left
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Index of the rectangle in an (H, W, ...) array."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def within(self, window: "Box") -> "Box":
-        """The same rectangle in the coordinates of a window that holds it."""
-        return Box(self.top - window.top, self.left - window.left, self.bottom - window.top, self.right - window.left)
 
 
 def torch_run(generator: Generator, size: int) -> Run:
@@ -110,21 +79,6 @@ def inpaint(photo: Pixels, mask: Pixels, run: Run, size: int, progress: Callable
     return result
 
 
-def region_of_interest(mask: Pixels, size: int) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of all that :func:`inpaint` looks at: filling the cut-out gives the same as filling the photo.
-
-    Args:
-        mask: (H, W) uint8, >= 128: fill; not empty.
-        size: the network's size.
-    """
-    hole = mask >= MASK_THRESHOLD
-    cell = max(1, size // 2)
-    windows = [context_window(group, hole.shape, size) for group in hole_groups(hole, cell)]
-    # The grid of hole_groups begins at the cut-out's corner.
-    top, left = (min(values) // cell * cell for values in zip(*((w.top, w.left) for w in windows), strict=True))
-    return top, left, max(w.bottom for w in windows), max(w.right for w in windows)
-
-
 def check_pair(photo: Pixels, mask: Pixels) -> None:
     """Check shapes and dtypes of a photo and its mask.
 
@@ -135,66 +89,6 @@ def check_pair(photo: Pixels, mask: Pixels) -> None:
         raise ValueError(f"photo: uint8 (H, W, 3) is needed, got {photo.dtype} {photo.shape}")
     if mask.dtype != np.uint8 or mask.shape != photo.shape[:2]:
         raise ValueError(f"mask: uint8 {photo.shape[:2]} is needed, got {mask.dtype} {mask.shape}")
-
-
-def hole_groups(hole: Bools, cell: int) -> list[Box]:
-    """Bounding boxes of groups of holes, in reading order; holes nearer than about ``cell`` pixels are one group.
-
-    Connected components (8 neighbours) of a coarse grid: far-apart holes get windows of their own at a finer scale, and a mask
-    of scattered dots does not cost one window a dot. Boxes may overlap.
-
-    Args:
-        hole: (H, W) bool.
-        cell: side of a cell of the grid in pixels.
-    """
-    height, width = hole.shape
-    rows, columns = -(-height // cell), -(-width // cell)
-    padded = np.zeros((rows * cell, columns * cell), bool)
-    padded[:height, :width] = hole
-    waiting = set(map(tuple, np.argwhere(padded.reshape(rows, cell, columns, cell).any(axis=(1, 3))).tolist()))
-    boxes = []
-    for start in sorted(waiting):
-        if start not in waiting:
-            continue
-        waiting.remove(start)
-        component, frontier = [start], [start]
-        while frontier:
-            row, column = frontier.pop()
-            near = {(row + dy, column + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & waiting
-            waiting -= near
-            component += near
-            frontier += near
-        boxes.append(_tight_box(hole, component, cell))
-    return boxes
-
-
-def _tight_box(hole: Bools, component: list[tuple[int, ...]], cell: int) -> Box:
-    """Smallest box around the hole's pixels in the cells of a component (and whatever else lies between them)."""
-    cells = np.array(component)
-    (top, left), (bottom, right) = cells.min(axis=0) * cell, (cells.max(axis=0) + 1) * cell
-    part = hole[top:bottom, left:right]
-    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-    return Box(int(top + rows[0]), int(left + columns[0]), int(top + rows[-1]) + 1, int(left + columns[-1]) + 1)
-
-
-def context_window(group: Box, shape: tuple[int, ...], size: int) -> Box:
-    """A square around a hole with context on all sides, moved inside the photo and cut where the photo is smaller.
-
-    Args:
-        group: bounding box of the hole.
-        shape: (H, W) of the photo.
-        size: the network's size; a window is no smaller, so that small holes are filled at full resolution.
-    """
-    side = max(size, round(CONTEXT * max(group.height, group.width)))
-    top, bottom = _span(group.top, group.bottom, side, shape[0])
-    left, right = _span(group.left, group.right, side, shape[1])
-    return Box(top, left, bottom, right)
-
-
-def _span(start: int, stop: int, side: int, length: int) -> tuple[int, int]:
-    """``side`` pixels centred on start..stop, moved inside 0..length."""
-    first = min(max(0, (start + stop - side) // 2), max(0, length - side))
-    return first, min(length, first + side)
 
 
 def fill_window(photo: Pixels, hole: Bools, run: Run, size: int) -> Pixels:
