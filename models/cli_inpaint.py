@@ -3,6 +3,8 @@
 import argparse
 import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from models.images import read_mask
 from models.photo.formats import MAX_PIXELS, WRITE_FORMATS
 from models.photo.place import check_output
 from models.photo.read import open_picture
-from models.photo.write import check_size, write_picture
+from models.photo.write import check_size, prepare_write, write_picture
 from models.spec import LARGEST_SIZE
 
 # PyTorch is imported where a network is needed, after the photo and the mask have been read: neither bad input nor a large photo
@@ -48,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones)")
-    network.add_argument("--artifact", type=Path, metavar="DIR", help="run this exported artefact instead")
+    network.add_argument(
+        "--artifact", type=Path, metavar="PATH", help="run this exported artefact instead: its folder or the model file in it"
+    )
     parser.add_argument(
         "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
     )
@@ -82,7 +86,8 @@ def main(args: argparse.Namespace) -> int:
         region = region_of_interest(mask.values, size)
         part = mask.values[region[0] : region[2], region[1] : region[3]].copy()
         del mask
-        pixels = photo.take(region)
+        photo.take(region)
+        prepare_write(args.out, photo, part >= MASK_THRESHOLD)
         if run is None:
             run, size = checkpoint_run(args.checkpoint, size)
         from models.inpaint import inpaint
@@ -90,11 +95,31 @@ def main(args: argparse.Namespace) -> int:
         # A bar only on a terminal, and only where there are several holes to wait for.
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
-        photo.patch.fill(inpaint(pixels, part, run, size, bar), part >= MASK_THRESHOLD)
+        with one_thread():
+            fill = inpaint(photo.patch.pixels(), part, run, size, bar)
+        photo.patch.fill(fill, part >= MASK_THRESHOLD)
+        del fill
     for line in write_picture(args.out, photo):
         note(line)
     print(args.out)
     return 0
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run PyTorch on one thread, and on as many as before afterwards.
+
+    The network takes less than 0.1 s on one. Threads that wait for each other dozens of times in a call hardly gain anything,
+    and where other programs are running a call took 2.3 s on the two threads of two cores.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def checkpoint_run(checkpoint: Path | None, size: int | None) -> "tuple[Run, int]":
@@ -117,6 +142,11 @@ def artifact_run(folder: Path) -> "tuple[Run, int]":
         ValueError: no artefact, or a damaged one.
         ToolchainMissing: its runtime is not here.
     """
+    if folder.is_file():  # the model's own file, as other tools take it: the artefact is the folder around it
+        manifest = folder.parent / "manifest.json"
+        if not manifest.is_file():
+            raise ValueError(f"{folder}: an artefact is a folder with a manifest.json; there is none beside this file")
+        folder = folder.parent
     # models never depends on export (the arrow is models -> quantize -> export); only this command line, asked for an
     # artefact by name, looks it up at run time, and every other verb works without that package and its toolkits.
     run = importlib.import_module("export").load(folder)

@@ -44,7 +44,7 @@ class Box:
 
 
 def region_of_interest(mask: Pixels, size: int) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of all that ``models.inpaint`` looks at: filling the cut-out gives the same as filling the photo.
+    """(top, left, bottom, right) of what ``models.inpaint`` looks at: filling the cut-out gives the same as filling the photo.
 
     Args:
         mask: (H, W) uint8, >= 128: fill; not empty.

@@ -22,6 +22,8 @@ from models.holes import hole_groups as hole_groups
 from models.images import Pixels
 from models.inpainter import Uint8Shell
 
+_ROWS = 256
+
 
 class Run(Protocol):
     """A network of one size on uint8 arrays: a checkpoint's (:func:`torch_run`) or an artefact's (``export.load``)."""
@@ -64,17 +66,17 @@ def inpaint(photo: Pixels, mask: Pixels, run: Run, size: int, progress: Callable
         ValueError: wrong shapes or dtypes, or a mask that keeps nothing.
     """
     check_pair(photo, mask)
-    hole = mask >= MASK_THRESHOLD
-    if hole.all():
+    unknown = mask >= MASK_THRESHOLD
+    if unknown.all():
         raise ValueError("the mask is full: it keeps no pixel of the photo to continue from")
     result = photo.copy()
-    unknown = hole.copy()
-    for group in progress(hole_groups(hole, max(1, size // 2))):
+    del photo  # a caller that keeps no reference gets its memory back: of a large hole that is as much as the network takes
+    for group in progress(hole_groups(unknown, max(1, size // 2))):
         paste = unknown[group.slices].copy()
         if paste.any():
-            window = context_window(group, photo.shape[:2], size)
-            filled = fill_window(result[window.slices], unknown[window.slices], run, size)
-            result[group.slices][paste] = filled[group.within(window).slices][paste]
+            window = context_window(group, result.shape[:2], size)
+            filled = fill_window(result[window.slices], unknown[window.slices], run, size, group.within(window))
+            result[group.slices][paste] = filled[paste]
             unknown[group.slices] = False  # known to the groups after it, so that neighbours agree
     return result
 
@@ -91,7 +93,7 @@ def check_pair(photo: Pixels, mask: Pixels) -> None:
         raise ValueError(f"mask: uint8 {photo.shape[:2]} is needed, got {mask.dtype} {mask.shape}")
 
 
-def fill_window(photo: Pixels, hole: Bools, run: Run, size: int) -> Pixels:
+def fill_window(photo: Pixels, hole: Bools, run: Run, size: int, wanted: Box | None = None) -> Pixels:
     """Fill one window: scale it to the network's size, run, scale back.
 
     The picture keeps its proportions: its longer side becomes ``size``, and what is missing to a square is mirrored.
@@ -101,23 +103,36 @@ def fill_window(photo: Pixels, hole: Bools, run: Run, size: int) -> Pixels:
         hole: (h, w) bool, not all true.
         run: the network.
         size: its size.
+        wanted: the part to return; default all.
 
     Returns:
-        (h, w, 3) uint8; only its hole pixels are meant to be used.
+        (h, w, 3) uint8 of the part; only its hole pixels are meant to be used.
     """
     height, width = hole.shape
     scale = size / max(height, width)
     scaled = max(1, round(height * scale)), max(1, round(width * scale))
     small, small_hole = scale_known(photo, hole, scaled)
     if not small_hole.any():  # thinner than a pixel of the network: its scaled neighbourhood is the fill
-        return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+        return _enlarged(small, (height, width), wanted)
     margins = ((0, size - scaled[0]), (0, size - scaled[1]))
     square = np.pad(small, (*margins, (0, 0)), mode="symmetric")
     square_mask = np.pad(small_hole, margins, mode="symmetric").astype(np.uint8) * np.uint8(255)
     filled = run(image=square, mask=square_mask)[: scaled[0], : scaled[1]]
-    if scaled == (height, width):
-        return filled
-    return np.asarray(Image.fromarray(np.ascontiguousarray(filled)).resize((width, height), Image.Resampling.BICUBIC))
+    return _enlarged(filled, (height, width), wanted)
+
+
+def _enlarged(picture: Pixels, shape: tuple[int, int], wanted: Box | None) -> Pixels:
+    """A picture scaled to a shape, and a part of it cut out.
+
+    Pillow scales rows first and columns then, with whole numbers in between: columns that nobody wants can be left out in
+    the second step, and every pixel is the same as if all were scaled. A window has four times the pixels of its hole.
+    """
+    box = wanted or Box(0, 0, *shape)
+    if picture.shape[:2] == shape:
+        return picture[box.slices]
+    rows = Image.fromarray(np.ascontiguousarray(picture)).resize((shape[1], picture.shape[0]), Image.Resampling.BICUBIC)
+    part = rows.crop((box.left, 0, box.right, rows.height)).resize((box.width, shape[0]), Image.Resampling.BICUBIC)
+    return np.asarray(part.crop((0, box.top, box.width, box.bottom)))
 
 
 def scale_known(photo: Pixels, hole: Bools, shape: tuple[int, int]) -> tuple[Pixels, Bools]:
@@ -138,15 +153,21 @@ def scale_known(photo: Pixels, hole: Bools, shape: tuple[int, int]) -> tuple[Pix
         return np.where(hole[:, :, None], np.uint8(0), photo), hole
     down = shape[0] < hole.shape[0] or shape[1] < hole.shape[1]
     method = Image.Resampling.BOX if down else Image.Resampling.BICUBIC
-    known = (~hole).astype(np.float32)
 
-    def resized(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(Image.fromarray(plane).resize((shape[1], shape[0]), method))
+    def resized(channel: int | None) -> NDArray[np.float32]:
+        # Pillow scales rows first, each by itself: taken in strips, the window never stands in memory as floating point.
+        strips = []
+        for low in range(0, hole.shape[0], _ROWS):
+            strip = (~hole[low : low + _ROWS]).astype(np.float32)
+            if channel is not None:
+                strip *= photo[low : low + _ROWS, :, channel]
+            strips.append(np.asarray(Image.fromarray(strip).resize((shape[1], len(strip)), method)))
+        return np.asarray(Image.fromarray(np.concatenate(strips)).resize((shape[1], shape[0]), method))
 
-    certainty = resized(known)
+    certainty = resized(None)
     # Scattered dots may leave no pixel half known; then the best known ones have to serve.
     small_hole = certainty < min(0.5, float(certainty.max()))
     divisor = np.where(small_hole, np.float32(1), certainty)
-    planes = [resized(known * photo[:, :, channel]) / divisor for channel in range(3)]
+    planes = [resized(channel) / divisor for channel in range(3)]
     small = np.clip(np.stack(planes, axis=2) + 0.5, 0, 255).astype(np.uint8)
     return np.where(small_hole[:, :, None], np.uint8(0), small), small_hole
