@@ -3,21 +3,28 @@
 import argparse
 import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from models.checkpoint import SHIPPED, load_checkpoint
 from models.cli_errors import note
 from models.cli_mask_options import add_mask_arguments, mask_options
-from models.inpaint import Run, inpaint, region_of_interest, torch_run
+from models.holes import region_of_interest
 from models.mask_read import read_mask
 from models.photo.formats import MAX_PIXELS, WRITE_FORMATS
 from models.photo.place import check_output
 from models.photo.read import open_picture
-from models.photo.write import check_size, write_picture
+from models.photo.write import check_size, prepare_write, write_picture
 from models.spec import LARGEST_SIZE
+
+# PyTorch is imported where a network is needed, after the photo and the mask have been read: neither bad input nor a large photo
+# has to wait for it or to share memory with it.
+if TYPE_CHECKING:
+    from models.inpaint import Run
 
 EXAMPLES = """examples:
   python -m models inpaint photo.jpg mask.png filled.png
@@ -44,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     network = parser.add_mutually_exclusive_group()
-    network.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="FILE", help="weights (default: the shipped ones)")
+    network.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones)")
     network.add_argument(
-        "--artifact", type=Path, metavar="DIR", help="run this exported artefact instead (its folder, or the model in it)"
+        "--artifact", type=Path, metavar="PATH", help="run this exported artefact instead: its folder or the model file in it"
     )
     parser.add_argument(
         "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
@@ -75,30 +82,59 @@ def main(args: argparse.Namespace) -> int:
     if not mask.values.any():
         note(f"{args.mask}: the mask is empty; the photo is written unchanged")
     else:
-        run, size = artifact_run(args.artifact) if args.artifact else checkpoint_run(args.checkpoint, args.size)
-        # A bar only on a terminal, and only where there are several holes to wait for.
-        bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
+        # An artefact says its size itself; a checkpoint takes the one that is asked for.
+        run, size = artifact_run(args.artifact) if args.artifact else (None, DEFAULT_SIZE if args.size is None else args.size)
         # Only the surroundings of the hole are worked on: a photo of 200 megapixels fits into memory once, not several times.
         region = region_of_interest(mask.values, size)
         part = mask.values[region[0] : region[2], region[1] : region[3]].copy()
         del mask
-        pixels = photo.take(region)
+        photo.take(region)
+        prepare_write(args.out, photo, part > 0)
+        if run is None:
+            run, size = checkpoint_run(args.checkpoint, size)
+        from models.inpaint import inpaint
+
+        # A bar only on a terminal, and only where there are several holes to wait for.
+        bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
-        photo.patch.fill(inpaint(pixels, part, run, size, bar), part > 0)
+        with one_thread():
+            fill = inpaint(photo.patch.pixels(), part, run, size, bar)
+        photo.patch.fill(fill, part > 0)
+        del fill
     for line in write_picture(args.out, photo):
         note(line)
     print(args.out)
     return 0
 
 
-def checkpoint_run(checkpoint: Path, size: int | None) -> tuple[Run, int]:
-    """A checkpoint in eager PyTorch, and its picture size, ``DEFAULT_SIZE`` where none is asked for.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run PyTorch on one thread, and on as many as before afterwards.
+
+    The network takes less than 0.1 s on one. Threads that wait for each other dozens of times in a call hardly gain anything,
+    and where other programs are running a call took 2.3 s on the two threads of two cores.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def checkpoint_run(checkpoint: Path | None, size: int | None) -> "tuple[Run, int]":
+    """A checkpoint (default: the shipped one) in eager PyTorch, and its picture size, ``DEFAULT_SIZE`` where none is asked for.
 
     Raises:
         ValueError: no checkpoint, or the size does not suit it.
     """
+    from models.checkpoint import SHIPPED, load_checkpoint
+    from models.inpaint import torch_run
+
     size = DEFAULT_SIZE if size is None else size
-    return torch_run(load_checkpoint(checkpoint), size), size
+    return torch_run(load_checkpoint(checkpoint or SHIPPED), size), size
 
 
 def artifact_folder(path: Path) -> Path:
@@ -120,7 +156,7 @@ def artifact_folder(path: Path) -> Path:
     return folder
 
 
-def artifact_run(path: Path) -> tuple[Run, int]:
+def artifact_run(path: Path) -> "tuple[Run, int]":
     """An exported artefact, named as :func:`artifact_folder` takes it, in its own runtime, and its picture size.
 
     Raises:

@@ -165,7 +165,6 @@ def test_animations_give_their_first_frame(tmp_path):
         ("text.jpg", b"this is a shopping list\n" * 50, "not a picture"),
         ("page.png", b"<html><body>404</body></html>", "not a picture"),
         ("vector.png", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
-        ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC and AVIF are not read; save it as JPEG"),
         ("zero.png", bytes(4096), "not a picture"),
         ("head.png", b"\x89PNG\r\n\x1a\n", "png"),
     ],
@@ -271,18 +270,18 @@ def png_header(path, width, height):
     return path
 
 
-@pytest.mark.parametrize(("width", "height"), [(10_001, 10_000), (20_000, 9_000), (60_000, 60_000)])
+@pytest.mark.parametrize(("width", "height"), [(20_001, 10_000), (40_000, 9_000), (60_000, 60_000)])
 def test_very_large_photos_are_refused_before_they_are_unpacked(tmp_path, width, height):
     assert width * height > MAX_PIXELS
-    with pytest.raises(ValueError, match="more than 100 megapixels"):
+    with pytest.raises(ValueError, match="more than 200 megapixels"):
         read_photo(png_header(tmp_path / "huge.png", width, height))
 
 
 @pytest.mark.slow
 def test_just_under_the_limit_is_read_quietly(tmp_path):
-    """95 megapixels: above the size where Pillow itself begins to warn, and warnings are errors here."""
-    path = saved(tmp_path, Image.new("L", (9_500, 10_000), 7))
-    assert read_photo(path).pixels.shape == (10_000, 9_500, 3)
+    """200 megapixels: above the sizes where Pillow itself begins to warn and to refuse, and warnings are errors here."""
+    path = saved(tmp_path, Image.new("L", (20_000, 10_000), 7))
+    assert read_photo(path).pixels.shape == (10_000, 20_000, 3)
 
 
 # ------------------------------------------------------------------------------------------------ writing
@@ -292,7 +291,7 @@ def test_just_under_the_limit_is_read_quietly(tmp_path):
 def test_written_photos_come_back(tmp_path, suffix):
     write_photo(tmp_path / f"out{suffix}", RGB)
     back = read_photo(tmp_path / f"out{suffix}").pixels
-    assert np.abs(back.astype(int) - RGB).mean() < (3 if suffix.startswith(".j") else 1e-9)
+    assert np.abs(back.astype(int) - RGB).mean() < (3 if suffix in (".jpg", ".jpeg", ".avif") else 1e-9)
 
 
 @pytest.mark.parametrize("name", ["out", "out.txt", "out.png.bak", "out.heic"])

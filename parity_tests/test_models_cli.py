@@ -61,9 +61,9 @@ def test_inpaint_writes_what_the_function_computes(here, call):
 
 def test_notes_do_not_fail(here, call):
     Image.fromarray(COFFEE).convert("RGBA").save("photo.png")
-    code, out, err = call("inpaint", "photo.png", "mask.png", "out.png", *SMALL)
-    assert (code, out) == (0, "out.png\n")
-    assert err == "wavefill: note: photo.png: its alpha channel is dropped\n"
+    code, out, err = call("inpaint", "photo.png", "mask.png", "out.jpg", *SMALL)
+    assert (code, out) == (0, "out.jpg\n")
+    assert err == "wavefill: note: out.jpg: does not hold an alpha channel\n"
 
 
 def test_exif_turns_photo_and_mask_size(here, call):

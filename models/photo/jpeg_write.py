@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, JpegImagePlugin
 
 from models.photo.jpeg_encode import ycbcr
 from models.photo.jpeg_file import JpegFile, Unsuitable, assemble, carried, header_segments, parse
-from models.photo.jpeg_splice import spliced_scan, touched_units
+from models.photo.jpeg_splice import Site, find_site, spliced_scan, touched_units
 from models.photo.picture import Patch, Picture
 from models.photo.raster import Bools, Pixels, Region
 
@@ -22,6 +22,26 @@ _FULL, _HALF_WIDTH, _HALF_BOTH = 0, 1, 2
 """Pillow's numbers of 4:4:4, 4:2:2 and 4:2:0."""
 
 
+def find_splice(picture: Picture, hole: Bools) -> None:
+    """Find the blocks of a JPEG that a fill will change, as far as its blocks can be taken over, before the fill is there.
+
+    Following the code of a large photo takes as much memory as the network that fills it; this way they never meet.
+
+    Args:
+        picture: the photo, after :meth:`Picture.take`; ``site`` is set.
+        hole: (h, w) bool over the region that was taken, not empty.
+    """
+    assert picture.jpeg is not None
+    assert picture.patch is not None
+    try:
+        if picture.orientation != 1:
+            raise Unsuitable("it was turned upright")
+        file = parse(picture.jpeg)
+        picture.site = find_site(file, touched_units(file, hole, *picture.patch.region[:2]))
+    except Unsuitable as error:
+        picture.site = error
+
+
 def spliced_jpeg(picture: Picture) -> bytes:
     """The photo's file with its fill; every block that the fill does not touch keeps its bits.
 
@@ -29,13 +49,20 @@ def spliced_jpeg(picture: Picture) -> bytes:
         Unsuitable: saying why its blocks cannot be taken over.
     """
     assert picture.jpeg is not None
-    if picture.orientation != 1:
-        raise Unsuitable("it was turned upright")
-    file = parse(picture.jpeg)
-    scan, patch = file.scan, picture.patch
-    if patch is not None and patch.hole is not None:
-        units = touched_units(file, patch.hole, *patch.region[:2])
-        scan = spliced_scan(file, units, _unit_pixels(patch, file, units))
+    patch = picture.patch
+    if patch is None or patch.hole is None:
+        if picture.orientation != 1:
+            raise Unsuitable("it was turned upright")
+        file = parse(picture.jpeg)
+        scan = file.scan
+    else:
+        if picture.site is None:
+            find_splice(picture, patch.hole)
+        if not isinstance(picture.site, Site):
+            assert picture.site is not None
+            raise picture.site
+        file = picture.site.file
+        scan = spliced_scan(picture.site, _unit_pixels(patch, file, picture.site.units))
     described = carried(file.segments, picture.metadata.exif, picture.metadata.xmp)
     return assemble(described + _tables(file.segments), file.start_of_scan, scan)
 

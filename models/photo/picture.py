@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from models.photo.jpeg_file import Unsuitable
+from models.photo.jpeg_splice import Site
 from models.photo.metadata import Metadata
 from models.photo.raster import Bools, Pixels, Raster, Region
 
@@ -29,6 +33,11 @@ class Patch:
     grey: bool
     hole: Bools | None = None
 
+    def pixels(self) -> Pixels:
+        """(h, w, 3) uint8 RGB over ``region``, a new array."""
+        top, left, bottom, right = self.region
+        return self.raster.rgb((top - self.top, left - self.left, bottom - self.top, right - self.left))
+
     def fill(self, fill: Pixels, hole: Bools) -> None:
         """Change the pixels under a hole.
 
@@ -36,9 +45,12 @@ class Patch:
             fill: (h, w, 3) RGB over ``region``.
             hole: (h, w) bool over ``region``.
         """
-        top, left, bottom, right = self.region
-        at = (top - self.top, left - self.left, bottom - self.top, right - self.left)
-        self.raster.fill(at, fill, hole, grey=self.grey)
+        if hole.any():  # the region is mostly context: only the rows and columns of the hole are copied
+            rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+            top, left, bottom, right = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+            down, across = self.region[0] - self.top, self.region[1] - self.left
+            at = (top + down, left + across, bottom + down, right + across)
+            self.raster.fill(at, fill[top:bottom, left:right], hole[top:bottom, left:right], grey=self.grey)
         self.hole = hole
 
 
@@ -57,6 +69,7 @@ class Picture:
         notes: what was converted, one line each.
         lost: what has no place in a result, in a few words each.
         patch: the part that is changed.
+        site: where the blocks lie that change, where the photo is a JPEG and is to become one, or why they cannot be replaced.
     """
 
     path: Path
@@ -69,6 +82,7 @@ class Picture:
     notes: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     patch: Patch | None = None
+    site: Site | Unsuitable | None = None
     _stamp: tuple[int, int] = (0, 0)
 
     @property
@@ -77,8 +91,8 @@ class Picture:
         assert self.raster is not None
         return self.raster
 
-    def take(self, region: Region) -> Pixels:
-        """(h, w, 3) uint8 RGB of the region that will be changed; all other pixels are let go.
+    def take(self, region: Region) -> None:
+        """Keep the region that will be changed as ``patch``; all other pixels are let go.
 
         A 48-megapixel photo is 190 MB in Pillow. While a network runs nobody needs it: a JPEG is changed block by block, and
         for other formats the file is read again.
@@ -91,10 +105,8 @@ class Picture:
             min(self.shape[1], -(-right // _ALIGNED) * _ALIGNED),
         )
         self.patch = Patch(self.pixels.crop(outer), outer[0], outer[1], region, self.pixels.is_grey())
-        inner = (top - outer[0], left - outer[1], bottom - outer[0], right - outer[1])
         self._stamp = file_stamp(self.path)
         self.raster = None
-        return self.patch.raster.rgb(inner)
 
     def check_unchanged(self) -> None:
         """Find out whether the file is still the one that was read.

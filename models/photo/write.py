@@ -5,13 +5,25 @@ from typing import BinaryIO
 
 from models.photo.formats import WRITE_FORMATS, WriteFormat, size_text
 from models.photo.jpeg_file import Unsuitable
-from models.photo.jpeg_write import encoded_jpeg, spliced_jpeg
+from models.photo.jpeg_write import encoded_jpeg, find_splice, spliced_jpeg
 from models.photo.metadata import save_options
 from models.photo.picture import Picture
 from models.photo.place import atomic_file, check_output
-from models.photo.raster import Raster
+from models.photo.raster import Bools, Raster
 from models.photo.read import open_picture
 from models.photo.wide import encode_png, encode_tiff
+
+
+def prepare_write(path: Path, picture: Picture, hole: Bools) -> None:
+    """Do what can be done of writing before the fill is there.
+
+    Args:
+        path: the file that will be written.
+        picture: the photo, after :meth:`Picture.take`.
+        hole: (h, w) bool over the region that was taken, not empty.
+    """
+    if WRITE_FORMATS[path.suffix.lower()].name == "JPEG" and picture.jpeg is not None:
+        find_splice(picture, hole)
 
 
 def write_picture(path: Path, picture: Picture) -> list[str]:
