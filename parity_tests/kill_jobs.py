@@ -198,13 +198,15 @@ def warm_up() -> None:
     import models.train_loop
     from export.litert_toolkit import quiet
     from models import train_log
+    from models.privacy import import_onnxruntime
 
     with quiet():  # the toolkits announce what they do not find
         import coremltools  # noqa: F401
         import litert_torch  # noqa: F401
-        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
         from ai_edge_litert import interpreter  # noqa: F401
+
+        import_onnxruntime()
     models.teacher.diffusers_folder.import_diffusers()
     register(dict.__setitem__)
     train_log.LOG_STEPS = 1  # so that the figures of every step are compared

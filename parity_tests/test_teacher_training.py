@@ -248,7 +248,7 @@ def test_two_processes_share_a_batch_without_overlap(photos):
     ("more", "message"),
     [
         (("--set", "size=18", "--set", "widths=[8,8,8]"), "multiple of 4"),
-        (("--set", "widths=[8]"), "two multiples of 8"),
+        (("--set", "widths=[8]"), "two to eight multiples of 8"),
         (("--set", "noise_steps=4"), "50 to 10000"),
         (("--set", "prediction=noise"), "epsilon, v_prediction, sample"),
         (("--set", "colour=red"), "expected key=value"),

@@ -1,19 +1,23 @@
 """Temporary files and folders: swept away once nobody holds them, and never while somebody does."""
 
-import multiprocessing
-import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from models.checkpoint import write_atomically
 from models.temporary import sweep, temporary_file, temporary_folder
 
-
-def _killed_while_writing(final, kind):
-    with kind(final):
-        os.kill(os.getpid(), signal.SIGKILL)
+ROOT = Path(__file__).parents[1]
+KILLED = """
+import os, pathlib, signal, sys
+from models import temporary
+with getattr(temporary, sys.argv[1])(pathlib.Path(sys.argv[2])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def names(folder):
@@ -24,10 +28,9 @@ def names(folder):
 def test_what_a_killed_process_leaves_goes_with_the_next_writer(tmp_path, kind):
     final, other = tmp_path / "a[1].png", tmp_path / "b.png"
     for name in (final, other):
-        child = multiprocessing.get_context("fork").Process(target=_killed_while_writing, args=(name, kind))
-        child.start()
-        child.join()
-        assert child.exitcode == -signal.SIGKILL
+        # A new process and not a fork: this one has threads, and locks that they may hold.
+        child = subprocess.run([sys.executable, "-c", KILLED, kind.__name__, str(name)], cwd=ROOT, check=False)
+        assert child.returncode == -signal.SIGKILL
     assert len(names(tmp_path)) == 2
     write_atomically(final, b"new")
     assert final.read_bytes() == b"new"

@@ -179,7 +179,11 @@ def _wide(image: Image.Image, content: bytes, editing: bool, notes: list[str], p
         low, high = int(values.min()), int(values.max())
         if low < 0 or high > 65535:
             raise _RefusedError(f"grey values {low}..{high}; 0..65535 (16 bits) is the most that is read")
-        return np.array(values, np.uint16)[:, :, None]
+        grey = np.array(values, np.uint16)
+        clear = image.info.get("transparency")  # a PNG may name one grey value that is transparent
+        if not isinstance(clear, int):
+            return grey[:, :, None]
+        return np.dstack([grey, np.where(grey == clear, np.uint16(0), np.uint16(65535))])
     if editing and is_wide_colour(image, content):
         return read_wide_colour(image, content)
     return None
