@@ -12,7 +12,6 @@ known. Exit code 0: done; 1: a step failed, see stderr.
 """
 
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -104,7 +103,8 @@ def cpu_builds(version: str, known: str) -> str:
                 raise ValueError(f"{name}: {offered.stderr.strip()}")
         if name not in hashes:
             raise ValueError(
-                f"{name}: pip is not offered it and its hash is not known; set PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL to where it is"
+                f"{name}: pip is not offered it and its hash is not known; "
+                "set PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL to where it is"
             )
         print(f"lock: {name}: {'measured' if wheels else 'not offered here, hash kept'}", file=sys.stderr)
         listed.append((hashes[name], name))
@@ -122,7 +122,8 @@ def main(options: list[str]) -> int:
     Args:
         options: of ``uv pip compile``, such as ``--upgrade``.
     """
-    old = {name: (HERE / name).read_text(encoding="utf-8") for name in ("constraints.txt", "cuda.txt", "torch_cpu.txt", "tools.txt")}
+    files = ("constraints.txt", "cuda.txt", "torch_cpu.txt", "tools.txt")
+    old = {name: (HERE / name).read_text(encoding="utf-8") for name in files}
     packages = blocks(compiled("pyproject.toml", old["constraints.txt"] + old["cuda.txt"], "--all-extras", *options))
     cuda = only_cuda(packages)
     version = packages["torch"].split(" ", 1)[0].removeprefix("torch==")
@@ -131,14 +132,15 @@ def main(options: list[str]) -> int:
         + "".join(block for name, block in packages.items() if name not in cuda),
         "cuda.txt": HEADER.format(source="pyproject.toml", what="What only torch's CUDA build needs.")
         + "".join(packages[name] for name in packages if name in cuda),
-        "torch_cpu.txt": HEADER.format(source="the wheels", what="torch's CPU builds.") + cpu_builds(version, old["torch_cpu.txt"]),
+        "torch_cpu.txt": HEADER.format(source="the wheels", what="torch's CPU builds.")
+        + cpu_builds(version, old["torch_cpu.txt"]),
         "tools.txt": HEADER.format(source=".ci/tools.in", what="What `make lock` and `make audit` run.")
         + compiled(".ci/tools.in", old["tools.txt"], *options),
     }
     for name, text in new.items():
         half = HERE / f"{name}.half"
         half.write_text(text, encoding="utf-8")
-        os.replace(half, HERE / name)
+        half.replace(HERE / name)
     return 0
 
 

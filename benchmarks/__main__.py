@@ -1,8 +1,8 @@
 """``python -m benchmarks``: measure artefacts and training on this host."""
 
+import runpy
 import sys
-
-from models.cli_errors import run_main
+from pathlib import Path
 
 
 def main(arguments: list[str]) -> int:
@@ -31,4 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models", "quantize", "export")
+    from models.cli_errors import run_main
+
     sys.exit(run_main(main))

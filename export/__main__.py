@@ -1,8 +1,8 @@
 """``python -m export``: make, verify and list artefacts."""
 
+import runpy
 import sys
-
-from models.cli_errors import run_main
+from pathlib import Path
 
 
 def main(arguments: list[str]) -> int:
@@ -54,4 +54,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models", "quantize")
+    from models.cli_errors import run_main
+
     sys.exit(run_main(main))

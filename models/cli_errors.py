@@ -15,8 +15,10 @@ toolkit is being imported ends as quietly as later.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from models.privacy import go_offline
@@ -36,16 +38,22 @@ class Parser(argparse.ArgumentParser):
         examples: command lines, one each, shown at the end of ``--help``.
         prog: the command as a user types it.
         description: what it does, in a sentence.
+
+    Commands are written ``python -m PACKAGE`` everywhere; one started as ``wavefill`` shows what to type for that.
     """
 
     def __init__(self, *, examples: tuple[str, ...] = (), prog: str | None = None, description: str | None = None) -> None:
         super().__init__(
-            prog=prog,
+            prog=as_started(prog) if prog else prog,
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             epilog="examples:\n" + "\n".join(f"  {line}" for line in examples) if examples else None,
             allow_abbrev=False,
         )
+
+    def format_help(self) -> str:
+        """The help, its examples as this user would type them."""
+        return as_started(super().format_help())
 
     def error(self, message: str) -> NoReturn:
         """One line and exit 2."""
@@ -54,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 def note(text: str) -> None:
     """Tell the user something in one line on stderr without failing."""
-    print(f"{PROGRAM}: note: {one_line(text)}", file=sys.stderr)
+    print(f"{PROGRAM}: note: {as_started(one_line(text))}", file=sys.stderr)
 
 
 def run_main(main: Callable[[list[str]], int], arguments: list[str] | None = None) -> int:
@@ -100,6 +108,16 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split()))
 
 
+def as_started(text: str) -> str:
+    """A text whose ``python -m PACKAGE`` read ``wavefill`` if the console script was started, because only that is sure to work.
+
+    In a folder with a ``models.py``, ``python -m models`` is that file.
+    """
+    if Path((sys.argv or [""])[0]).stem != PROGRAM:
+        return text
+    return re.sub(r"python -m (quantize|export|benchmarks)\b", PROGRAM + r" \1", text.replace("python -m models", PROGRAM))
+
+
 def _fail(text: str, code: int) -> int:
-    print(f"{PROGRAM}: error: {one_line(text)}", file=sys.stderr)
+    print(f"{PROGRAM}: error: {as_started(one_line(text))}", file=sys.stderr)
     return code

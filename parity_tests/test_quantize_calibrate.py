@@ -11,6 +11,7 @@ import skimage.data
 from PIL import Image
 
 from models.checkpoint import save_checkpoint, sha256
+from models.cli_errors import run_main
 from parity_tests.small import small_generator
 from parity_tests.test_images import png16
 from quantize import __main__ as cli
@@ -39,7 +40,7 @@ def checkpoint(tmp_path):
 
 
 def run(*arguments):
-    return cli.run_main(cli.main, [str(argument) for argument in arguments])
+    return run_main(cli.main, [str(argument) for argument in arguments])
 
 
 def test_samples_are_drawn_by_seed_and_carry_their_provenance(folder):

@@ -2,14 +2,20 @@
 
 import argparse
 import json
+import runpy
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from models.cli_errors import OK, Parser, note, run_main
+if TYPE_CHECKING:
+    from models.cli_errors import Parser
 
 
 def main(arguments: list[str]) -> int:
     """Run one verb; returns its exit code."""
+    # Imported in functions: `models` may be a file of the user's, which the last lines of this file look out for first.
+    from models.cli_errors import Parser
+
     parser = Parser(
         prog="python -m quantize",
         description="Find the numbers of the w8a8 scheme once, for all formats and picture sizes, and show them.",
@@ -40,7 +46,7 @@ def main(arguments: list[str]) -> int:
     return {"calibrate": _calibrate, "info": _info}[parsed.verb](parsed)
 
 
-def _add_calibrate(parser: Parser) -> None:
+def _add_calibrate(parser: "Parser") -> None:
     # Literals, not the constants of quantize.calibrate: help must not wait for torch. A test keeps them equal.
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of training photos")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="safetensors checkpoint (default: the shipped one)")
@@ -54,7 +60,7 @@ def _add_calibrate(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print path, hash and counts as JSON")
 
 
-def _add_info(parser: Parser) -> None:
+def _add_info(parser: "Parser") -> None:
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="calibration (default: the shipped one)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -65,6 +71,7 @@ RULES = ("minmax", "percentile", "mse")
 def _calibrate(arguments: argparse.Namespace) -> int:
     # Imported here: they take seconds.
     from models.checkpoint import SHIPPED, load_checkpoint, sha256
+    from models.cli_errors import OK, note
     from models.images import check_place
     from quantize.calibrate import calibrate
     from quantize.program import calibration_path
@@ -95,6 +102,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     from models.checkpoint import SHIPPED
+    from models.cli_errors import OK
     from quantize.affine import WEIGHT_MAX
     from quantize.program import QuantizedProgram, calibration_path
 
@@ -116,4 +124,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models")
+    from models.cli_errors import run_main
+
     sys.exit(run_main(main))

@@ -1,0 +1,53 @@
+"""The console script ``wavefill``: the verbs of ``python -m models``, and export, quantize and benchmarks with theirs.
+
+It lives here because this package is the last of the arrow and may import all the others. A package is imported when one of its
+verbs is asked for, so that ``wavefill inpaint`` needs no exporter.
+"""
+
+import importlib
+import os
+import runpy
+from pathlib import Path
+
+PACKAGES: dict[str, str] = {
+    # word on the command line and package   help
+    "quantize": "find the numbers of the w8a8 scheme, and show them",
+    "export": "make, verify and list artefacts",
+    "benchmarks": "measure artefacts and training on this host",
+}
+
+EXAMPLES = (
+    "wavefill inpaint photo.jpg mask.png filled.png",
+    "wavefill export coreml",
+    "wavefill train --data photos/train --out runs/first --max-minutes 60",
+    "wavefill benchmarks latency",
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one verb; returns its exit code."""
+    from models.__main__ import VERBS
+    from models.__main__ import main as models_main
+    from models.cli_errors import Parser
+
+    first = arguments[0] if arguments else None
+    if first in PACKAGES:
+        return int(importlib.import_module(f"{first}.__main__").main(arguments[1:]))
+    if first in VERBS:
+        return models_main(arguments)
+    parser = Parser(prog="wavefill", description="Fill holes in photos; train, quantise, export and measure.", examples=EXAMPLES)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, help_text in {**{verb: help_text for verb, (_, help_text) in VERBS.items()}, **PACKAGES}.items():
+        verbs.add_parser(verb, help=help_text)
+    parser.parse_args(arguments)  # prints the help, or names what is wrong; some Pythons let ``-- VERB`` through
+    return parser.error("the verb comes first")
+
+
+def run() -> int:
+    """What the console script calls; see ``models.cli_errors`` for its exit codes."""
+    # A Python that this one starts would look for modules in the working directory first, and find the user's models.py there.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models", *PACKAGES)
+    from models.cli_errors import run_main
+
+    return run_main(main)
