@@ -12,7 +12,7 @@ from setuptools import find_packages
 
 from benchmarks.command import PACKAGES, main
 from models.__main__ import VERBS
-from models.cli_errors import Parser, run_main
+from models.cli_errors import note, run_main
 
 ROOT = Path(__file__).parents[1]
 OURS = ("models", "quantize", "export", "benchmarks")
@@ -86,6 +86,10 @@ def test_a_users_folder_without_init_is_no_obstacle_unless_python_takes_it(tmp_p
     assert foreign("models", ROOT) is None
     assert foreign("models", tmp_path) == ROOT / "models" / "__init__.py"
     assert foreign("no_package_has_this_name", tmp_path) is None
+    # Ours being found only after the import path, as an editable installation's packages are, Python takes the folder.
+    code = "import runpy, sys; print(runpy.run_path(sys.argv[1])['foreign']('models'))"
+    words = ("-P", "-c", code, str(ROOT / "models" / "own_names.py"))
+    assert python(*words, cwd=ROOT / "docs", PYTHONPATH=str(tmp_path)).stdout == f"{tmp_path / 'models'}\n"
 
 
 def test_the_command_and_its_children_do_not_import_a_users_modules(tmp_path):
@@ -165,7 +169,7 @@ def test_help_says_wavefill(started, verb):
         (("export", "tensorflow"), "(see wavefill export --help)"),
         (("inpaint", "--nonsense"), "(see wavefill inpaint --help)"),
         (("benchmarks",), "(see wavefill benchmarks --help)"),
-        (("--", "info"), "error: the verb comes first"),
+        (("--", "info"), "(see wavefill --help)"),
     ],
 )
 def test_wrong_verbs_are_one_line(started, words, said):
@@ -174,15 +178,24 @@ def test_wrong_verbs_are_one_line(started, words, said):
     assert said in err
 
 
-def test_messages_name_the_command_that_works_here(started, tmp_path):
-    """An error that tells what to type tells it for the way this program was started."""
-    words = ("train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--pairs", str(tmp_path))
-    for name, said in (("/bin/wavefill", "by wavefill teacher generate"), ("models/__main__.py", "by python -m models teacher")):
-        code, _, err = started(*words, name=name)
-        assert code == 2
-        assert said in err, err
+WRITTEN = "made by python -m models teacher generate, run by python -m export or `python -m models inpaint`"
 
 
-def test_the_script_is_what_pyproject_says():
-    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert table == {Parser(prog="wavefill").prog: "benchmarks.command:run"}
+@pytest.mark.parametrize(
+    ("started_as", "said"),
+    [
+        ("/home/me/.venv/bin/wavefill", "made by wavefill teacher generate, run by wavefill export or `wavefill inpaint`"),
+        ("models/__main__.py", WRITTEN),
+        ("", WRITTEN),
+    ],
+)
+def test_messages_name_the_command_that_works_here(monkeypatch, capsys, started_as, said):
+    """An error or a note that tells what to type tells it for the way this program was started."""
+
+    def fails(_):
+        note(WRITTEN)
+        raise ValueError(WRITTEN)
+
+    monkeypatch.setattr(sys, "argv", [started_as])
+    assert run_main(fails) == 2
+    assert capsys.readouterr().err == f"wavefill: note: {said}\nwavefill: error: {said}\n"
