@@ -16,6 +16,9 @@ _FIRST_APP, _LAST_APP, _APP1, _APP2, _APP14, _COMMENT = 0xE0, 0xEF, 0xE1, 0xE2, 
 _EXIF, _XMP, _MULTI_PICTURE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 _SEQUENTIAL, _OTHER_FRAMES = (0xC0, 0xC1), (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 
+_MOST_BLOCKS = 10
+"""Blocks of an MCU (T.81, B.2.3)."""
+
 
 class Unsuitable(Exception):
     """A JPEG that cannot be edited block by block; the message says why, to follow "because"."""
@@ -172,6 +175,8 @@ def _parse(content: bytes, segments: list[tuple[int, bytes]], start_of_scan: byt
     across, down = max(c.across for c in components), max(c.down for c in components)
     if any(across % c.across or down % c.down for c in components):
         raise Unsuitable("its sampling factors are no divisors")
+    if sum(c.across * c.down for c in components) > _MOST_BLOCKS:
+        raise Unsuitable("its sampling factors are too large")
     for c in components:
         quantisation[c.quantisation], tables[0][c.dc], tables[1][c.ac]  # a KeyError is a damaged header
     scan = content[at : end.start()]

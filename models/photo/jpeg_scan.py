@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.photo.jpeg_file import HuffmanTable, JpegFile, Unsuitable
 
 Ints = NDArray[np.int64]
+Track = NDArray[np.uint8]
 
 _PIECES = 8192
 _SHORTEST = 2048
@@ -71,36 +72,46 @@ class _Decoder:
         following = (states[:, None] // 64 + 1) % len(layout) * 64
         self.next = np.where(coefficient > 63, following, states[:, None] + passed).reshape(-1)
 
-    def run(self, position: Ints, state: Ints, end: Ints, starts: list[Ints] | None = None) -> tuple[Ints, Ints]:
-        """Decode pieces side by side until each has reached its end.
+    def run(self, position: Ints, state: Ints, end: Ints, starts: list[Ints], track: Track, *, rejoin: bool) -> tuple[Ints, Ints]:
+        """Decode pieces side by side until each has reached its end, or a place where it was before.
 
         Args:
             position, state, end: (pieces,) where each begins and what bit it has to reach.
             starts: takes the first bit of every block that begins before its piece's end.
+            track: for each byte which block began there: its place in the MCU and its bit, 0 for none.
+            rejoin: stop where the track shows the same block, instead of writing the track.
 
         Returns:
-            Position and state of each at or just after its end.
+            Position and state of each: at or just after its end, or before its end where it met its track.
         """
         position, state = position.copy(), state.copy()
         live = np.flatnonzero(position < end)
         while live.size:
-            at, now, stop = position[live], state[live], end[live]
+            at, now, stop = position[live], state[live], end[live].copy()
             for _ in range(32):
-                going = at < stop
-                if starts is not None:
-                    starts.append(at[going & (now & 63 == 0)])
+                begins = np.flatnonzero((at < stop) & (now & 63 == 0))
+                first, seen = at[begins], ((now[begins] >> 3) + (at[begins] & 7) + 1).astype(np.uint8)
+                if rejoin:
+                    met = track[first >> 3] == seen
+                    stop[begins[met]] = 0
+                    first = first[~met]
+                else:
+                    track[first >> 3] = seen
+                starts.append(first)
                 bits = (self.words[at >> 3].astype(np.int64) >> (16 - (at & 7))) & 0xFFFF
-                step = self.table[self.offset[now] + bits] * going
+                step = self.table[self.offset[now] + bits] * (at < stop)
                 at += step & 63
                 now = self.next[now * 65 + (step >> 6)]
             position[live], state[live] = at, now
             live = live[at < stop]
         return position, state
 
-    def run_in_order(self, position: int, state: int, end: int) -> tuple[int, int]:
-        """The same for one piece, without numpy."""
+    def run_in_order(self, position: int, state: int, end: int, starts: list[int]) -> tuple[int, int]:
+        """The same for one piece to its end, without numpy."""
         words, offset, table, following = self.words, self.offset, self.table, self.next
         while position < end:
+            if state & 63 == 0:
+                starts.append(position)
             bits = (int(words[position >> 3]) >> (16 - (position & 7))) & 0xFFFF
             step = int(table[int(offset[state]) + bits])
             position += step & 63
@@ -129,10 +140,8 @@ def find_blocks(file: JpegFile) -> Blocks:
     words = _words(data)
     decoder = _Decoder(file, words)
     begin, end, first = _pieces(bounds)
-    entry, state = _settle(decoder, begin, end, first)
-    found: list[Ints] = []
-    decoder.run(entry, state, end, found)
-    starts = np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+    starts = _settle(decoder, begin, end, first)
+    del decoder
     layout = np.array(file.layout)
     total = file.grid[0] * file.grid[1] * len(layout)
     each = file.restart * len(layout) if file.restart else total
@@ -177,7 +186,7 @@ def _words(data: bytes) -> NDArray[np.uint32]:
 
 def _pieces(bounds: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """First bit, end, and whether it begins a restart interval, of each piece."""
-    length = max(_SHORTEST, int(bounds[-1]) * 8 // _PIECES)
+    length = max(_SHORTEST, int(bounds[-1]) // _PIECES * 8)  # whole bytes: each has its own part of the track
     begins = [np.arange(low * 8, high * 8, length) for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
     begin = np.concatenate(begins)
     first = np.concatenate([np.arange(len(part)) == 0 for part in begins])
@@ -185,21 +194,53 @@ def _pieces(bounds: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     return begin, np.minimum(begin + length, bounds[interval] * 8), first
 
 
-def _settle(decoder: _Decoder, begin: Ints, end: Ints, first: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """Position and state in which each piece is truly entered."""
+def _settle(decoder: _Decoder, begin: Ints, end: Ints, first: NDArray[np.bool_]) -> Ints:
+    """First bit of every block, ascending.
+
+    A piece that was entered wrongly is decoded again from its true entry, but only until it meets the track of the guess:
+    from there on both are the same.
+    """
+    track: Track = np.zeros(len(decoder.words), np.uint8)
     entry, state = begin.copy(), np.zeros(len(begin), np.int64)
-    left, left_state = decoder.run(entry, state, end)
+    found: list[Ints] = [np.zeros(0, np.int64)]
+    guessed_left, guessed_state = decoder.run(entry, state, end, found, track, rejoin=False)
+    guessed = np.concatenate(found)
+    left, left_state = guessed_left.copy(), guessed_state.copy()
+    met = begin.copy()  # up to where the guess of each piece is wrong
+    again = np.zeros(0, np.int64)  # the blocks before that
+
+    def replaced(pieces: Ints, new: list[Ints]) -> Ints:
+        gone = np.zeros(len(begin), bool)
+        gone[pieces] = True
+        return np.concatenate([again[~gone[_piece_of(again, begin)]], *new])
+
     for _ in range(_ROUNDS):
         wrong = _disagreeing(entry, state, left, left_state, first)
         if not wrong.size:
-            return entry, state
+            break
         entry[wrong], state[wrong] = left[wrong - 1], left_state[wrong - 1]
-        left[wrong], left_state[wrong] = decoder.run(entry[wrong], state[wrong], end[wrong])
-    for piece in range(1, len(begin)):
-        if not first[piece] and (entry[piece] != left[piece - 1] or state[piece] != left_state[piece - 1]):
-            entry[piece], state[piece] = left[piece - 1], left_state[piece - 1]
-            left[piece], left_state[piece] = decoder.run_in_order(int(entry[piece]), int(state[piece]), int(end[piece]))
-    return entry, state
+        found = []
+        at, now = decoder.run(entry[wrong], state[wrong], end[wrong], found, track, rejoin=True)
+        again = replaced(wrong, found)
+        joined = at < end[wrong]
+        met[wrong] = np.where(joined, at, end[wrong])
+        left[wrong], left_state[wrong] = np.where(joined, guessed_left[wrong], at), np.where(joined, guessed_state[wrong], now)
+    else:
+        late, in_order = [], list[int]()
+        for piece in range(1, len(begin)):
+            if not first[piece] and (entry[piece] != left[piece - 1] or state[piece] != left_state[piece - 1]):
+                entry[piece], state[piece] = left[piece - 1], left_state[piece - 1]
+                at_end = decoder.run_in_order(int(entry[piece]), int(state[piece]), int(end[piece]), in_order)
+                left[piece], left_state[piece] = at_end
+                met[piece] = end[piece]
+                late.append(piece)
+        again = replaced(np.array(late, np.int64), [np.array(in_order, np.int64)])
+    return np.sort(np.concatenate([guessed[guessed >= met[_piece_of(guessed, begin)]], again]))
+
+
+def _piece_of(position: Ints, begin: Ints) -> Ints:
+    """Which piece holds each bit."""
+    return np.searchsorted(begin, position, side="right") - 1
 
 
 def _disagreeing(entry: Ints, state: Ints, left: Ints, left_state: Ints, first: NDArray[np.bool_]) -> Ints:

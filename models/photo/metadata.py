@@ -72,7 +72,7 @@ def collect(image: Image.Image, content: bytes | None) -> tuple[Metadata, list[s
             exif=exif or None,
             icc_profile=info.get("icc_profile") or None,
             xmp=_upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp) if xmp else None,
-            dpi=_resolution(info.get("dpi")),
+            dpi=_resolution(info.get("dpi")) if _has_resolution(image) else None,
             comment=comment.encode() if isinstance(comment, str) else comment or None,
             chunks=_png_chunks(content) if content is not None else (),
         ),
@@ -134,6 +134,11 @@ def _tiff_tags(image: Image.Image) -> bytes | None:
     return bytes(result.tobytes()) if len(result) or any(result.get_ifd(tag) for tag in _SUB_DIRECTORIES) else None
 
 
+def _has_resolution(image: Image.Image) -> bool:
+    """Whether the file gives its resolution: of a JPEG with EXIF that does not, Pillow says 72, of a TIFF 1."""
+    return image.format not in ("JPEG", "MPO", "TIFF") or bool(image.info.get("jfif_unit")) or 0x011A in image.getexif()
+
+
 def _resolution(dpi: object) -> tuple[float, float] | None:
     """Dots per inch, where a file gives two sensible numbers."""
     try:
@@ -172,7 +177,7 @@ def save_options(metadata: Metadata, target: WriteFormat) -> tuple[dict[str, obj
     if metadata.dpi and "dpi" in target.holds:
         options["dpi"] = metadata.dpi
     elif metadata.dpi:
-        lost.append(f"resolution ({metadata.dpi[0]:g} dpi)")
+        lost.append(f"resolution ({round(metadata.dpi[0], 2):g} dpi)")
     if metadata.comment and "comment" in target.holds and len(metadata.comment) < limit:
         options["comment"] = metadata.comment
     elif metadata.comment:
@@ -204,8 +209,8 @@ def _into_tiff(options: dict[str, object], metadata: Metadata) -> None:
             own[tag] = value
     for tag in _SUB_DIRECTORIES:
         if directory := exif.get_ifd(tag):
+            own.get_ifd(tag).update(directory)  # before the tag is set, or Pillow looks for it in a file
             own[tag] = directory
-            own.get_ifd(tag).update(directory)
     if options.pop("xmp", None):
         own[700] = metadata.xmp
     options["exif"] = own

@@ -1,20 +1,16 @@
-"""16-bit colour: Pillow reduces it to 8 when reading and cannot write it: OpenCV reads it, PNG and TIFF are written here."""
+"""16-bit colour: Pillow reduces it to 8 when reading and cannot write it: OpenCV reads it, PNG is written here, TIFF in
+:mod:`models.photo.tiff_write`."""
 
 import io
-import struct
-import zlib
 
 import numpy as np
-from PIL import Image, TiffImagePlugin, TiffTags
+from PIL import Image
 
 from models.cli_errors import ToolchainMissing
 from models.photo.formats import WriteFormat
 from models.photo.metadata import Metadata, save_options
 from models.photo.png_chunks import read_chunks, write_wide
 from models.photo.raster import Wide
-
-_STRIP = 1 << 20
-_DEFLATE, _HORIZONTAL = 8, 2
 
 
 def is_wide_colour(image: Image.Image, content: bytes) -> bool:
@@ -55,36 +51,3 @@ def encode_png(values: Wide, metadata: Metadata, target: WriteFormat) -> tuple[b
     Image.new("RGB", (1, 1)).save(buffer, "PNG", **options)
     described = [row for row in read_chunks(buffer.getvalue()) if row[0] not in (b"IHDR", b"IEND")]
     return write_wide(values, described), lost
-
-
-def encode_tiff(values: Wide, metadata: Metadata, target: WriteFormat) -> tuple[bytes, list[str]]:
-    """A 16-bit TIFF (deflate, horizontal predictor) with metadata, and what of it is lost."""
-    options, lost = save_options(metadata, target)
-    height, width, channels = values.shape
-    rows = max(1, _STRIP // (2 * width * channels))
-    strips = [zlib.compress(_differences(values[low : low + rows])) for low in range(0, height, rows)]
-    offsets = (8 + np.cumsum([0, *(len(strip) + len(strip) % 2 for strip in strips)])).tolist()
-    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-    exif = options["exif"]
-    assert isinstance(exif, Image.Exif)
-    for tag in exif:
-        directory[tag] = exif.get_ifd(tag) if tag in TiffTags.TAGS_V2_GROUPS else exif[tag]
-    directory[256], directory[257], directory[259], directory[284], directory[317] = width, height, _DEFLATE, 1, _HORIZONTAL
-    directory[258], directory[277] = (16,) * channels, channels
-    directory[262] = 2 if channels >= 3 else 1
-    if channels in (2, 4):
-        directory[338] = 2  # alpha, not multiplied into the colours
-    directory[273], directory[278], directory[279] = tuple(offsets[:-1]), rows, tuple(len(strip) for strip in strips)
-    if metadata.icc_profile:
-        directory[34675] = metadata.icc_profile
-    if metadata.dpi:
-        directory[282], directory[283], directory[296] = *metadata.dpi, 2
-    body = b"".join(strip + bytes(len(strip) % 2) for strip in strips)
-    return struct.pack("<2sHI", b"II", 42, offsets[-1]) + body + directory.tobytes(offsets[-1]), lost
-
-
-def _differences(rows: Wide) -> bytes:
-    """Differences to the pixel on the left (TIFF 6.0, section 14)."""
-    result = rows.astype("<u2")
-    result[:, 1:] -= rows[:, :-1]
-    return result.tobytes()

@@ -11,7 +11,8 @@ from models.photo.picture import Picture
 from models.photo.place import atomic_file, check_output
 from models.photo.raster import Bools, Raster
 from models.photo.read import open_picture
-from models.photo.wide import encode_png, encode_tiff
+from models.photo.tiff_write import write_tiff
+from models.photo.wide import encode_png
 
 
 def prepare_write(path: Path, picture: Picture, hole: Bools) -> None:
@@ -70,8 +71,11 @@ def _encode(file: BinaryIO, picture: Picture, target: WriteFormat, lost: list[st
     if target.name == "JPEG" and picture.jpeg is not None and _as_jpeg(file, picture, notes):
         return
     raster = _whole(picture)
+    if target.name == "TIFF":
+        lost += write_tiff(file, raster, picture.metadata, target)
+        return
     if raster.wide is not None and "wide" in target.holds:
-        content, more = (encode_png if target.name == "PNG" else encode_tiff)(raster.wide, picture.metadata, target)
+        content, more = encode_png(raster.wide, picture.metadata, target)
         file.write(content)
         lost += more
         return
