@@ -19,6 +19,7 @@ from export.backends import artefact_backends
 from models.__main__ import VERBS
 from models.teacher.cli import VERBS as TEACHER_VERBS
 from parity_tests.models_command import fill_folder
+from parity_tests.train_driver import LAUNCH
 
 pytestmark = pytest.mark.slow
 
@@ -166,3 +167,17 @@ def test_an_artefact_is_exported_and_runs(installed, elsewhere):
     assert json.loads((elsewhere / artefact / "manifest.json").read_text(encoding="utf-8"))["spec"] == "wavefill-s"
     run(installed / "wavefill", "inpaint", "photo.png", "mask.png", "filled.png", "--artifact", artefact, cwd=elsewhere)
     assert pixels(elsewhere / "filled.png").shape == pixels(elsewhere / "photo.png").shape
+
+
+def test_two_processes_train(installed, elsewhere):
+    """A launcher that is given the script, as the README says, does not take the user's ``models.py`` either."""
+    (elsewhere / "photos").mkdir()
+    for number in range(12):
+        picture = np.random.default_rng(number).integers(0, 256, (136, 136, 3), np.uint8)
+        Image.fromarray(picture).save(elsewhere / "photos" / f"{number}.png")
+    launch = (installed / "python", "-P", "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port=0")
+    short = ("steps=1", "decay_steps=1", "warmup_steps=1", "stages=[[0,128,2]]")
+    settings = [word for setting in short for word in ("--set", setting)]
+    words = ("train", "--device", "cpu", "--data", "photos", "--out", "run", *settings)
+    run(*launch, installed / "wavefill", *words, cwd=elsewhere)
+    assert (elsewhere / "run" / "checkpoint.safetensors").is_file()
