@@ -90,14 +90,14 @@ def main(args: argparse.Namespace) -> int:
         del mask
         photo.take(region)
         prepare_write(args.out, photo, part > 0)
-        if run is None:
-            run, size = checkpoint_run(args.checkpoint, size)
-        from models.inpaint import inpaint
-
         # A bar only on a terminal, and only where there are several holes to wait for.
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
         with one_thread():
+            from models.inpaint import inpaint
+
+            if run is None:
+                run, size = checkpoint_run(args.checkpoint, size)
             fill = inpaint(photo.patch.pixels(), part, run, size, bar)
         photo.patch.fill(fill, part > 0)
         del fill
