@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from models.cli_errors import ToolchainMissing
+from models.data.photo_index import photo_size
 from models.images import read_photo
 from models.inpaint import torch_run
 from models.photo import read
@@ -68,6 +69,15 @@ def test_without_the_extra_heic_is_one_line_that_says_what_to_install(here, monk
     assert f"{name}: HEIC is read by pillow-heif, which is not here; pip install 'wavefill[heif]'" in line
     with pytest.raises(ToolchainMissing, match=r"wavefill\[heif\]"):
         read_photo(Path(name))
+
+
+def test_a_heic_in_a_folder_of_photos_is_skipped_with_its_reason(here, monkeypatch):
+    """Training goes on without it, extra or not."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    Path("phone.jpg").write_bytes(HEIC_HEADS["a phone's"] + bytes(99))
+    with pytest.raises(ValueError, match=r"phone\.jpg: HEIC is read by pillow-heif"):
+        photo_size(Path("phone.jpg"))
+    assert photo_size(Path("photo.png")) == COFFEE.shape[1::-1]
 
 
 def test_the_extra_is_declared():

@@ -15,6 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from models.checkpoint import write_atomically
+from models.cli_errors import ToolchainMissing
 from models.images import MAX_PIXELS, READ_FORMATS, read_photo
 from models.quiet import pillow_warnings
 
@@ -128,7 +129,10 @@ def photo_size(path: Path) -> tuple[int, int]:
     if 0 < width * height <= MAX_PIXELS:
         return width, height
     # The full reader knows how to say what is wrong; should it find nothing, its word counts.
-    pixels = read_photo(path).pixels
+    try:
+        pixels = read_photo(path).pixels
+    except ToolchainMissing as error:  # one HEIC among a million photos is left out like any other that cannot be read
+        raise ValueError(str(error)) from error
     return pixels.shape[1], pixels.shape[0]
 
 
