@@ -26,16 +26,20 @@ COUNT = 512
 RESTORERS = [name for name, row in SAMPLERS.items() if row.observes and not row.few_step]
 
 BOUNDS = {
-    # sampler     knobs                                             mean   covariance: measured with this seed, plus 20 %
-    "guided": ({}, 0.71, 0.68),
-    "repaint": ({"travel_length": 1, "travel_repeat": 5}, 0.32, 0.18),
-    "mcg": ({}, 0.40, 0.10),
-    "pigdm": ({}, 0.47, 0.17),
-    "ddnm": ({}, 0.61, 0.57),
-    "ddnm_plus": ({"travel_length": 1, "travel_repeat": 5}, 0.36, 0.16),
-    "diffpir": ({}, 0.38, 0.10),
+    # sampler     knobs                                             mean   covariance
+    "guided": ({}, 0.71, 0.78),
+    "repaint": ({"travel_length": 1, "travel_repeat": 5}, 0.36, 0.24),
+    "mcg": ({}, 0.38, 0.115),
+    "pigdm": ({}, 0.41, 0.20),
+    "ddnm": ({}, 0.62, 0.66),
+    "ddnm_plus": ({"travel_length": 1, "travel_repeat": 5}, 0.365, 0.23),
+    "diffpir": ({}, 0.38, 0.12),
 }
-"""The bias of each method, as docs/teacher.md states it: of 250 steps on the Gaussian field with its upper half kept."""
+"""The bias of each method, as docs/teacher.md states it: of 250 steps on the Gaussian field with its upper half kept.
+
+The largest of six seeds (0 to 5), plus 10 % for the mean and 25 % for the covariance, which differs more from seed to seed: what
+is drawn, and so the processor that draws it, must not decide.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +198,7 @@ def test_restorations_are_consistent(name, operator):
 
 def test_a_nonlinear_measurement():
     """y = values rounded to steps of 1: PiGDM follows it, and the paper's example needs no gradient of h."""
-    problem = field_problem()
+    problem = field_problem(random_masks=True)  # for its pictures, which are drawn
     y = torch.round(problem.truths).repeat_interleave(64, 0)
     observation = NonLinearObservation(torch.round, lambda values: values, y)
     rng = torch.Generator().manual_seed(0)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.teacher.exact import Mixture, gaussian_field, keep_matrix
+from models.teacher.exact import Mixture, gaussian_field, keep_matrix, symmetric_root
 from models.teacher.guidance import Guidance
 from models.teacher.observation import Keep, Observation
 from models.teacher.schedule import Schedule, linear_schedule
 
 SIDE, LENGTH, OBSERVATIONS = 4, 1.5, 8
-"""A grey picture of 4x4 pixels, correlated over 1.5 of them; averages are over 8 fixed observations."""
+"""A grey picture of 4x4 pixels, correlated over 1.5 of them; averages are over 8 observations."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,16 @@ class Errors:
 
 
 def field_problem(*, random_masks: bool = False) -> Problem:
-    """A Gaussian field of which the upper half is known, or random pixels (half of them on average)."""
-    return _problem(gaussian_field(SIDE, LENGTH), random_masks)
+    """A Gaussian field of which the upper half is known, or random pixels (half of them on average).
+
+    Where bars are measured, with the upper half known, the pictures are not drawn: how far a method's mean is off is
+    proportional to what is seen, and differs by a sixth (standard deviation) between one set of eight draws and the next.
+    """
+    field = gaussian_field(SIDE, LENGTH)
+    if random_masks:
+        return _drawn(field, random_masks)
+    known = _upper_half()
+    return Problem(field, _sigma_points(field, known[0].flatten()), known)
 
 
 def mixture_problem(*, random_masks: bool = False) -> Problem:
@@ -66,19 +74,43 @@ def mixture_problem(*, random_masks: bool = False) -> Problem:
     means = torch.stack([(upper + lower).flatten(), (0.8 * upper - lower).flatten(), (lower - upper).flatten()])
     weights = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
     covariances = 0.25 * field.covariances.expand(3, -1, -1) + 0.01 * torch.eye(SIDE * SIDE, dtype=torch.float64)
-    return _problem(Mixture(weights, means, covariances, field.shape), random_masks)
+    return _drawn(Mixture(weights, means, covariances, field.shape), random_masks)
 
 
-def _problem(prior: Mixture, random_masks: bool) -> Problem:
-    truths = torch.cat([prior.sample(1, torch.Generator().manual_seed(seed)) for seed in range(OBSERVATIONS)])
+def _upper_half() -> Tensor:
     known = torch.zeros(OBSERVATIONS, 1, SIDE, SIDE, dtype=torch.bool)
     known[:, :, : SIDE // 2] = True
+    return known
+
+
+def _drawn(prior: Mixture, random_masks: bool) -> Problem:
+    truths = torch.cat([prior.sample(1, torch.Generator().manual_seed(seed)) for seed in range(OBSERVATIONS)])
+    known = _upper_half()
     if random_masks:
         for seed, mask in enumerate(known):
             order = torch.randperm(SIDE * SIDE, generator=torch.Generator().manual_seed(100 + seed))
             mask.view(-1)[:] = False
             mask.view(-1)[order[: 4 + seed]] = True  # 4 to 11 of 16 pixels
     return Problem(prior, truths, known)
+
+
+def _sigma_points(field: Mixture, known: Tensor) -> Tensor:
+    """As many pictures as kept pixels, whose second moments over the kept pixels are the field's own.
+
+    With S S = C, the columns of sqrt(M) S have the moments of C (Julier and Uhlmann, 1997, without the centre). Hidden pixels are
+    as far from their mean as a draw is on average: were they the mean itself, a sampler that looked at them would pass.
+
+    Args:
+        field: a single Gaussian.
+        known: (D,) bool with M true.
+    """
+    mean, covariance = field.means[0], field.covariances[0]
+    count = int(known.sum())
+    apart = math.sqrt(count) * symmetric_root(covariance[known][:, known])
+    spread = symmetric_root(field.posterior(keep_matrix(known), mean[known]).covariance()).sum(0)
+    pictures = mean + apart @ torch.linalg.solve(covariance[known][:, known], covariance[known]) + spread
+    pictures[:, known] = mean[known] + apart
+    return pictures.view(count, *field.shape)
 
 
 def draw(

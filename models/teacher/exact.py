@@ -30,8 +30,7 @@ class Mixture:
     def sample(self, count: int, rng: torch.Generator) -> Tensor:
         """Exact draws, (count, C, H, W)."""
         which = torch.multinomial(self.weights, count, replacement=True, generator=rng)
-        values, vectors = torch.linalg.eigh(self.covariances)
-        roots = vectors * values.clamp_min(0).sqrt().unsqueeze(1)
+        roots = symmetric_root(self.covariances)
         noise = torch.randn(count, self.means.shape[1], generator=rng, dtype=self.means.dtype)
         return (self.means[which] + torch.einsum("nij,nj->ni", roots[which], noise)).view(count, *self.shape)
 
@@ -44,6 +43,8 @@ class Mixture:
             # sigma can be 1e-2 and the field smooth: in float64, or the inverse loses what it is there for.
             gain = torch.linalg.solve(noisy.double(), covariance.double()).to(mean.dtype)
             answers.append(mean + (flat - mean) @ gain)
+            if len(self.weights) == 1:
+                return answers[0].view_as(x)  # its share is 1
             logs.append(torch.log(weight) + _log_normal(flat - mean, noisy))
         shares = torch.softmax(torch.stack(logs), 0)
         return torch.einsum("kn,knd->nd", shares, torch.stack(answers)).view_as(x)
@@ -116,6 +117,20 @@ def gaussian_field(side: int, length: float, *, mean: float = 0.0, dtype: torch.
     count = side * side
     means = torch.full((1, count), mean, dtype=dtype)
     return Mixture(torch.ones(1, dtype=dtype), means, covariance[None], (1, side, side))
+
+
+def symmetric_root(covariance: Tensor) -> Tensor:
+    """The symmetric S with S S = covariance, (..., D, D); noise times S has that covariance.
+
+    Of all roots it is the one that no library chooses: the signs of eigenvectors, and their directions where eigenvalues are
+    equal, are LAPACK's to choose and differ between processors, and they cancel in V sqrt(L) V^T. A Cholesky factor is as unique
+    and does not exist where a covariance is singular, as a posterior with kept pixels is.
+
+    Args:
+        covariance: (..., D, D), symmetric; eigenvalues below 0 are rounding and count as 0.
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    return (vectors * values.clamp_min(0).sqrt().unsqueeze(-2)) @ vectors.mT
 
 
 def keep_matrix(known: Tensor) -> Tensor:
