@@ -143,7 +143,10 @@ def _planes(path: Path, raster: Raster, notes: list[str]) -> tuple[list[Pixels],
     if raster.image is None:
         assert raster.wide is not None
         return _sixteen_bits(path, raster.wide, notes)
-    planes = {band: np.asarray(plane) for band, plane in zip(raster.image.getbands(), raster.image.split(), strict=True)}
+    bands = raster.image.getbands()
+    if len(bands) == 1:  # split() would copy it
+        return _zero_one(path, [np.asarray(raster.image)], notes), None
+    planes = {band: np.asarray(plane) for band, plane in zip(bands, raster.image.split(), strict=True)}
     alpha = planes.pop("A", None)
     return _zero_one(path, list(planes.values()), notes), alpha
 
