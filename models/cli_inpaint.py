@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from models.cli_errors import note
 from models.cli_mask_options import add_mask_arguments, mask_options
+from models.foreign import read_json
 from models.holes import region_of_interest
 from models.mask_read import read_mask
 from models.photo.formats import MAX_PIXELS, WRITE_FORMATS
@@ -147,7 +147,7 @@ def artifact_folder(path: Path) -> Path:
         return path  # a folder, or nothing at all: export says what it thinks of it
     folder = path.parent
     try:
-        files = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
+        files = read_json(folder / "manifest.json")["files"]
         models = {entry["name"].split("/")[0] for entry in files}  # a package is a folder of files
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         models = set()
@@ -167,5 +167,4 @@ def artifact_run(path: Path) -> "tuple[Run, int]":
     # artefact by name, looks it up at run time, and every other verb works without that package and its toolkits.
     folder = artifact_folder(path)
     run = importlib.import_module("export").load(folder)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    return run, int(manifest["size"])
+    return run, int(read_json(folder / "manifest.json")["size"])

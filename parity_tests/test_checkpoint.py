@@ -181,3 +181,12 @@ def test_a_spec_that_should_not_be_built_is_refused_before_it_is(tmp_path, chang
     with pytest.raises(ValueError, match=r"bad model spec|another architecture") as caught:
         load_checkpoint(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_shipped_checkpoint_is_read_without_a_symbolic_algebra_library():
+    """The meta device brings SymPy in, a quarter of what filling a photo takes; only a spec that is no row of ours needs it."""
+    code = (
+        "import sys; from models.checkpoint import SHIPPED, load_checkpoint; load_checkpoint(SHIPPED); "
+        "sys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -170,7 +170,7 @@ def test_links_that_lead_to_the_input_in_a_circle_or_nowhere_are_refused(here):
 def test_an_artefact_may_be_named_by_its_model_file(here, monkeypatch):
     folder = here / "artefact"
     folder.mkdir()
-    (folder / "manifest.json").write_text(json.dumps({"size": 32}))
+    (folder / "manifest.json").write_text(json.dumps({"size": 32, "files": [{"name": "model.onnx"}]}))
     (folder / "model.onnx").write_bytes(b"model")
     loaded = []
 
@@ -185,7 +185,7 @@ def test_an_artefact_may_be_named_by_its_model_file(here, monkeypatch):
     assert Path("artefact.png").read_bytes() == Path("model.onnx.png").read_bytes()
     Path("lone.onnx").write_bytes(b"model")
     line = only_line(fill("photo.png", "out.png", network=("--artifact", "lone.onnx")), 2)
-    assert "lone.onnx: an artefact is a folder with a manifest.json" in line
+    assert "--artifact: lone.onnx is not the model in an artefact; name a folder as `python -m export` writes it" in line
 
 
 @pytest.mark.slow
