@@ -1,20 +1,20 @@
 """Runners in long use: memory does not grow, and threads that share one get what a single thread gets."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
-import skimage.data
 
 import export
 from export.__main__ import main
+from parity_tests.soak import SIZE, requests
 
-SIZE, ARTEFACT = 32, "tiny-32-{}-{}"
+ARTEFACT = "tiny-32-{}-{}"
 WARM_UP, INFERENCES = 1_000, 10_000
 GROWTH = 0.01
-PHOTO = np.ascontiguousarray(skimage.data.astronaut())
 
 
 @pytest.fixture(scope="module", params=["onnx", "litert"])
@@ -25,36 +25,23 @@ def artefact(request, tiny_checkpoint, tmp_path_factory) -> Path:
     return out / ARTEFACT.format(request.param, "fp32")
 
 
-def requests(count, size=SIZE):
-    rng = np.random.default_rng(0)
-    for _ in range(count):
-        top, left = rng.integers(0, 512 - size, 2)
-        yield PHOTO[top : top + size, left : left + size], np.where(rng.random((size, size)) < 0.3, 255, 0).astype(np.uint8)
-
-
-def grown(run, warm_up, count, size=SIZE):
-    """Resident memory after ``count`` inferences over that after a warm-up, less 1."""
-    process = psutil.Process()
-    for number, (image, mask) in enumerate(requests(warm_up + count, size)):
-        if number == warm_up:
-            before = process.memory_info().rss
-        run(image=image, mask=mask)
-    return process.memory_info().rss / before - 1
+def grown(artefact, *flags):
+    command = [sys.executable, "-m", "parity_tests.soak", str(artefact), str(WARM_UP), str(INFERENCES), *flags]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=1500).stdout)
 
 
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_memory_does_not_grow(artefact):
-    growth = grown(export.load(artefact, threads=1), WARM_UP, INFERENCES)
-    assert growth < GROWTH, f"{growth:.2%}"
+    growth = grown(artefact)
+    print(f"growth over {INFERENCES} inferences: {growth:.3%}")
+    assert growth < GROWTH
 
 
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_memory_that_grows_is_caught(artefact):
-    run, kept = export.load(artefact, threads=1), []
-    growth = grown(lambda **inputs: kept.append(run(**inputs).copy()), WARM_UP, INFERENCES)
-    assert growth > GROWTH
+    assert grown(artefact, "--keep") > GROWTH
 
 
 @pytest.mark.slow
