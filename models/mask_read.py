@@ -144,9 +144,8 @@ def _planes(path: Path, raster: Raster, notes: list[str]) -> tuple[list[Pixels],
         assert raster.wide is not None
         return _sixteen_bits(path, raster.wide, notes)
     bands = raster.image.getbands()
-    if len(bands) == 1:  # split() would copy it
-        return _zero_one(path, [np.asarray(raster.image)], notes), None
-    planes = {band: np.asarray(plane) for band, plane in zip(bands, raster.image.split(), strict=True)}
+    parts = raster.image.split() if len(bands) > 1 else (raster.image,)  # of a single band, split() makes a copy
+    planes = {band: np.asarray(plane) for band, plane in zip(bands, parts, strict=True)}
     alpha = planes.pop("A", None)
     return _zero_one(path, list(planes.values()), notes), alpha
 

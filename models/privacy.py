@@ -3,7 +3,9 @@
 ONNX Runtime's official builds from 1.29 on report processes, sessions and models to their maker (its docs/Privacy.md), the first
 time while the package is being imported; ``CI`` and the like in the environment hide that on build machines. It reads its switch
 once for the life of the process, so later is too late, and our toolkits import it by themselves (onnxscript, onnx_ir). Therefore
-every package of this project calls :func:`silence_telemetry` in its ``__init__``; child processes inherit what it sets.
+every package of this project calls :func:`silence_telemetry` in its ``__init__``; child processes inherit what it sets. The other
+packages run this file by its path: where the working directory holds a ``models.py`` of the user's own, an import by name would
+run that one, before ``models/own_names.py`` can say so. It needs only the standard library.
 """
 
 import importlib

@@ -12,6 +12,7 @@ import export
 from export.__main__ import main
 from parity_tests.soak import SIZE, requests
 
+ROOT = Path(__file__).parents[1]
 ARTEFACT = "tiny-32-{}-{}"
 WARM_UP, INFERENCES = 1_000, 10_000
 GROWTH = 0.01
@@ -27,7 +28,7 @@ def artefact(request, tiny_checkpoint, tmp_path_factory) -> Path:
 
 def grown(artefact, *flags):
     command = [sys.executable, "-m", "parity_tests.soak", str(artefact), str(WARM_UP), str(INFERENCES), *flags]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=1500).stdout)
+    return float(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=1500).stdout)
 
 
 @pytest.mark.slow
