@@ -9,7 +9,7 @@ def main(arguments: list[str]) -> int:
     """Run one benchmark; see ``python -m benchmarks --help``."""
     # Imported here, not above: they take seconds, and Ctrl-C meanwhile must end as quietly as later.
     from benchmarks.table import BENCHMARKS
-    from models.cli_errors import Parser
+    from models.system.errors import Parser
 
     parser = Parser(
         prog="python -m benchmarks",
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models", "quantize", "export")
-    from models.cli_errors import run_main
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "system" / "own_names.py"))["check"]("models", "quantize", "export")
+    from models.system.errors import run_main
 
     sys.exit(run_main(main))

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     """Run one verb; returns its exit code."""
     from models.__main__ import VERBS
     from models.__main__ import main as models_main
-    from models.cli_errors import Parser
+    from models.system.errors import Parser
 
     first = arguments[0] if arguments else None
     if first in PACKAGES:
@@ -44,10 +44,10 @@ def main(arguments: list[str]) -> int:
 
 
 def run() -> int:
-    """What the console script calls; see ``models.cli_errors`` for its exit codes."""
+    """What the console script calls; see ``models.system.errors`` for its exit codes."""
     # A Python that this one starts would look for modules in the working directory first, and find the user's models.py there.
     os.environ["PYTHONSAFEPATH"] = "1"
-    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models", *PACKAGES)
-    from models.cli_errors import run_main
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "system" / "own_names.py"))["check"]("models", *PACKAGES)
+    from models.system.errors import run_main
 
     return run_main(main)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
-from models.cli_errors import OK, Parser
 from models.data.photos import find_photos
-from models.images import Pixels
+from models.photo.images import Pixels
+from models.system.errors import OK, Parser
 
 if TYPE_CHECKING:
     from models.teacher.few_step_file import FewStep

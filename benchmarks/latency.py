@@ -19,17 +19,17 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
+from export.artifact.manifest import Manifest, read_manifest
+from export.artifact.verify import check_files, find_artefacts
 from export.backend import Array
-from export.backend_torch import TorchBackend
 from export.backends import BACKENDS
+from export.coreml.toolkit import can_predict
 from export.errors import ToolchainMissing
-from export.manifest import Manifest, read_manifest
-from export.mil_toolkit import can_predict
 from export.parity import core_inputs, probes
+from export.reference import TorchBackend
 from export.report import megabytes, table
 from export.sources import Source, read_source
-from export.verify import check_files, find_artefacts
-from models.cli_errors import OK, Parser, note
+from models.system.errors import OK, Parser, note
 from quantize.schemes import SCHEMES
 
 SUMMARY = "median milliseconds of every artefact and of eager PyTorch, interleaved"

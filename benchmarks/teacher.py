@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
 from models.checkpoint import SHIPPED, load_checkpoint
-from models.cli_errors import OK, Parser
-from models.inpaint import Run, torch_run
+from models.fill.windows import Run, torch_run
+from models.system.errors import OK, Parser
 
 SUMMARY = "seconds of a RePaint fill against the student's, network calls counted"
 SIZE = 256
@@ -138,7 +138,7 @@ def _unet() -> tuple[torch.nn.Module, int]:
 def _student(arguments: argparse.Namespace) -> Run:
     if arguments.artifact is None:
         return torch_run(load_checkpoint(arguments.checkpoint), SIZE)
-    from export.manifest import read_manifest
+    from export.artifact.manifest import read_manifest
 
     size = read_manifest(arguments.artifact).size
     if size != SIZE:

@@ -20,11 +20,11 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
-from models.cli_errors import OK, Parser
-from models.train_config import PRESETS, TrainConfig
+from models.system.errors import OK, Parser
+from models.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
-    from models.train_state import TrainState
+    from models.training.state import TrainState
 
 SUMMARY = "pictures a second of a training step, by losses, layout, precision and batch, interleaved"
 SEED = 1
@@ -117,9 +117,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _step(variant: Variant) -> Callable[[], float]:
     """A function that trains for two steps, with and without the lazy penalty, and returns pictures a second."""
-    from models.engine import Engine
-    from models.train_state import TrainState
-    from models.train_step import Batch, train_step
+    from models.training.engine import Engine
+    from models.training.state import TrainState
+    from models.training.step import Batch, train_step
 
     base = dataclasses.replace(PRESETS["adversarial"], perceptual=0.0, stages=((0, 128, 16),))
     config: TrainConfig = dataclasses.replace(base, **variant.changes)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["load"]
 
 # By its path, not by its name: the reason is in that file.
-runpy.run_path(str(Path(__file__).parents[1] / "models" / "privacy.py"))["silence_telemetry"]()
+runpy.run_path(str(Path(__file__).parents[1] / "models" / "system" / "privacy.py"))["silence_telemetry"]()
 
 
 def load(folder: str | PathLike[str], threads: int = 2) -> Callable[..., NDArray[np.uint8]]:
@@ -34,6 +34,6 @@ def load(folder: str | PathLike[str], threads: int = 2) -> Callable[..., NDArray
         ValueError: no artefact there, a damaged one, or one without the public signature (``--io float``).
         ToolchainMissing: its runtime is not installed.
     """
-    from export.loading import load_artefact  # PyTorch and the runtimes are imported from here on
+    from export.artifact.loading import load_artefact  # PyTorch and the runtimes are imported from here on
 
     return load_artefact(folder, threads)

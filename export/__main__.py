@@ -8,9 +8,11 @@ from pathlib import Path
 def main(arguments: list[str]) -> int:
     """Run one verb; see ``python -m export --help``."""
     # Imported here, not above: they take seconds, and Ctrl-C meanwhile must end as quietly as later.
-    from export import cli_list, cli_make, cli_verify
     from export.backends import artefact_backends
-    from models.cli_errors import Parser
+    from export.commands import list as list_command
+    from export.commands import make as make_command
+    from export.commands import verify as verify_command
+    from models.system.errors import Parser
 
     parser = Parser(
         prog="python -m export",
@@ -27,7 +29,7 @@ def main(arguments: list[str]) -> int:
     )
     for verb in (*artefact_backends(), "all"):
         what = "all formats" if verb == "all" else verb
-        cli_make.add_arguments(
+        make_command.add_arguments(
             verbs.add_parser(
                 verb,
                 help=f"make artefacts: {what}",
@@ -39,22 +41,22 @@ def main(arguments: list[str]) -> int:
                 ),
             )
         )
-    cli_verify.add_arguments(
+    verify_command.add_arguments(
         verbs.add_parser(
             "verify",
             help="check artefacts against their manifests and PyTorch",
-            description=cli_verify.DESCRIPTION,
+            description=verify_command.DESCRIPTION,
             examples=("python -m export verify artifacts/", "python -m export verify artifacts/wavefill-s-256-onnx-fp32 --json"),
         )
     )
-    cli_list.add_arguments(verbs.add_parser("list", help="print the support matrix", examples=("python -m export list",)))
+    list_command.add_arguments(verbs.add_parser("list", help="print the support matrix", examples=("python -m export list",)))
     parsed = parser.parse_args(arguments)
-    runs = {"verify": cli_verify.run, "list": cli_list.run}
-    return runs.get(parsed.verb, cli_make.run)(parsed)
+    runs = {"verify": verify_command.run, "list": list_command.run}
+    return runs.get(parsed.verb, make_command.run)(parsed)
 
 
 if __name__ == "__main__":
-    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models", "quantize")
-    from models.cli_errors import run_main
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "system" / "own_names.py"))["check"]("models", "quantize")
+    from models.system.errors import run_main
 
     sys.exit(run_main(main))

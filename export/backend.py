@@ -1,4 +1,4 @@
-"""What a backend is: the protocol that `export/backend_<name>.py` files implement, and the types they exchange."""
+"""What a backend is: the protocol that `export/<name>/backend.py` files implement, and the types they exchange."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

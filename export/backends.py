@@ -1,10 +1,10 @@
 """BACKENDS: every format and runtime that artefacts come in. Their toolkits are imported inside methods, when used."""
 
 from export.backend import Backend
-from export.backend_coreml import CoreMLBackend
-from export.backend_litert import LiteRTBackend
-from export.backend_onnx import OnnxBackend
-from export.backend_torch import TorchBackend
+from export.coreml.backend import CoreMLBackend
+from export.litert.backend import LiteRTBackend
+from export.onnx.backend import OnnxBackend
+from export.reference import TorchBackend
 
 BACKENDS: dict[str, Backend] = {
     "torch": TorchBackend(),

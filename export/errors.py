@@ -1,6 +1,6 @@
 """The two error classes of our own; every other bad input is a ``ValueError``."""
 
-from models.cli_errors import ToolchainMissing
+from models.system.errors import ToolchainMissing
 
 __all__ = ["ToolchainMissing", "Unsupported"]
 

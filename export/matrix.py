@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from export import declared, recipe
-from export.artifact import artifact_name, check_sums, hash_files, recover, staging, write_sums
+from export.artifact import declared, recipe
+from export.artifact.folder import artifact_name, check_sums, hash_files, recover, staging, write_sums
+from export.artifact.manifest import MANIFEST, FileEntry, Manifest, Parity, belongs, read_manifest
 from export.backend import Backend, Inspection
-from export.backend_torch import TorchBackend
 from export.backends import BACKENDS
 from export.errors import ToolchainMissing
-from export.manifest import MANIFEST, FileEntry, Manifest, Parity, belongs, read_manifest
 from export.parity import NO_PHOTOS, Levels, Probe, measure, misses, probes, results
 from export.program import Io, Program
+from export.reference import TorchBackend
 from export.sources import Source
 from quantize.schemes import SCHEMES, Scheme
 
@@ -237,7 +237,7 @@ def _convert(backend: Backend, program: Program, folder: Path) -> None:
 
 
 def _write_ort(backend: Backend, model: Path, folder: Path) -> None:
-    from export.backend_onnx import OnnxBackend
+    from export.onnx.backend import OnnxBackend
 
     assert isinstance(backend, OnnxBackend)
     backend.write_ort(model, folder)

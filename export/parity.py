@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from export.artifact.manifest import Parity
 from export.backend import Runner
 from export.errors import ToolchainMissing
-from export.manifest import Parity
 from export.tolerances import BETWEEN_BACKENDS_DB, REPEAT_DB, REPEAT_SHARE, TOLERANCES, Bar
 from models.conventions import MASK_THRESHOLD, PIXEL_MAX, PIXEL_SCALE
 from models.data.masks import MASKS

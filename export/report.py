@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from export.manifest import Manifest, Parity
+from export.artifact.manifest import Manifest, Parity
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,3 +1,3 @@
-from models.privacy import silence_telemetry
+from models.system.privacy import silence_telemetry
 
 silence_telemetry()

@@ -7,16 +7,16 @@ import argparse
 import importlib
 import sys
 
-from models.cli_errors import Parser, run_main
+from models.system.errors import Parser, run_main
 
 VERBS: dict[str, tuple[str, str]] = {
     # verb      module with add_arguments(parser) and main(args)   help
-    "train": ("models.train", "train a generator on a folder of photos"),
-    "inpaint": ("models.cli_inpaint", "fill the hole of a photo of any size"),
-    "masks": ("models.cli_masks", "draw masks for an evaluation and fix them in a file"),
-    "evaluate": ("models.cli_evaluate", "measure fills against true photos, beside classical baselines"),
-    "teacher": ("models.teacher.cli", "diffusion teachers: make data for the student, never shipped"),
-    "info": ("models.cli_info", "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),
+    "train": ("models.commands.train", "train a generator on a folder of photos"),
+    "inpaint": ("models.commands.inpaint", "fill the hole of a photo of any size"),
+    "masks": ("models.commands.masks", "draw masks for an evaluation and fix them in a file"),
+    "evaluate": ("models.commands.evaluate", "measure fills against true photos, beside classical baselines"),
+    "teacher": ("models.teacher.commands.verbs", "diffusion teachers: make data for the student, never shipped"),
+    "info": ("models.commands.info", "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),
 }
 
 EXAMPLES = (

@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from models.foreign import reader
 from models.generator import Generator
 from models.photo.place import write_atomically as write_atomically
 from models.spec import SPECS, ModelSpec
+from models.system.foreign import reader
 
 FORMAT = "wavefill-checkpoint-1"
 Network = TypeVar("Network", bound=nn.Module)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from models.foreign import parse_json
+from models.system.foreign import parse_json
 
 # Range of each band of a photograph in [-1, 1], as root mean square over 300 training photos: ll.ll 2.06, ll.lh 0.28,
 # ll.hl 0.31, ll.hh 0.15, finest bands 0.07-0.20; extremes are 4.0 for ll.ll and 1.1-3.7 for the others.

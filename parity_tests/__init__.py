@@ -2,7 +2,7 @@
 
 import os
 
-from models.privacy import go_offline
+from models.system.privacy import go_offline
 
 go_offline()
 

@@ -16,9 +16,9 @@ from export.backends import BACKENDS
 from models.checkpoint import SHIPPED, save_checkpoint
 from models.generator import Generator
 from models.spec import ModelSpec
-from parity_tests.export_command import Cli
-from parity_tests.fakes import FakeBackend
-from parity_tests.models_command import fill_folder
+from parity_tests.support.export_command import Cli
+from parity_tests.support.fakes import FakeBackend
+from parity_tests.support.models_command import fill_folder
 
 # No deadlines: a shared machine pauses a test for longer than any example takes. Derandomised, so that a failure in CI can be
 # repeated here.

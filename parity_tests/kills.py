@@ -29,9 +29,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch: a forked process has no thr
 import numpy as np
 from tqdm import tqdm
 
-from models.cli_errors import Parser, run_main
-from parity_tests import kill_jobs
-from parity_tests.kill_jobs import JOBS, LOG, Contents, Job, hash_file, hash_lines, log_lines
+from models.system.errors import Parser, run_main
+from parity_tests.robustness import kill_jobs
+from parity_tests.robustness.kill_jobs import JOBS, LOG, Contents, Job, hash_file, hash_lines, log_lines
 
 AGAIN = 0.5
 """How often the run after a kill is killed, too."""

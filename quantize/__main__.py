@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from models.cli_errors import Parser
+    from models.system.errors import Parser
 
 
 def main(arguments: list[str]) -> int:
     """Run one verb; returns its exit code."""
     # Imported in functions: `models` may be a file of the user's, which the last lines of this file look out for first.
-    from models.cli_errors import Parser
+    from models.system.errors import Parser
 
     parser = Parser(
         prog="python -m quantize",
@@ -71,8 +71,8 @@ RULES = ("minmax", "percentile", "mse")
 def _calibrate(arguments: argparse.Namespace) -> int:
     # Imported here: they take seconds.
     from models.checkpoint import SHIPPED, load_checkpoint, sha256
-    from models.cli_errors import OK, note
-    from models.images import check_place
+    from models.photo.images import check_place
+    from models.system.errors import OK, note
     from quantize.calibrate import calibrate
     from quantize.program import calibration_path
 
@@ -102,7 +102,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     from models.checkpoint import SHIPPED
-    from models.cli_errors import OK
+    from models.system.errors import OK
     from quantize.affine import WEIGHT_MAX
     from quantize.program import QuantizedProgram, calibration_path
 
@@ -124,7 +124,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    runpy.run_path(str(Path(__file__).parents[1] / "models" / "own_names.py"))["check"]("models")
-    from models.cli_errors import run_main
+    runpy.run_path(str(Path(__file__).parents[1] / "models" / "system" / "own_names.py"))["check"]("models")
+    from models.system.errors import run_main
 
     sys.exit(run_main(main))

@@ -17,7 +17,7 @@ from models.conventions import PIXEL_SCALE
 from models.data.masks import sample_mask
 from models.data.photos import find_photos
 from models.generator import Generator, fold
-from models.images import read_photo
+from models.photo.images import read_photo
 from quantize.affine import weight_integers, weight_scales
 from quantize.lowering import prepared
 from quantize.observers import RANGES, ActivationHistogram

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from models.checkpoint import write_atomically
-from models.foreign import read_json, reader
+from models.system.foreign import read_json, reader
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 
 FORMAT = "wavefill-calibration-1"

@@ -2,7 +2,7 @@
 
 import logging
 
-from models.cli_errors import ToolchainMissing
+from models.system.errors import ToolchainMissing
 
 # torchao logs, at import, which CUDA kernels it could not load and that its own enums are registered in an old way: nothing
 # that concerns a quantisation on the CPU. Only these two loggers, and only during the import.

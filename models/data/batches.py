@@ -9,8 +9,8 @@ import torch
 from models.data.masks import sample_mask
 from models.data.pairs import PairShards
 from models.data.photo_source import Photos
-from models.train_config import TrainConfig
-from models.train_step import Batch
+from models.training.config import TrainConfig
+from models.training.step import Batch
 
 
 def make_batch(

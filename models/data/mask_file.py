@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.checkpoint import write_atomically
 from models.data.masks import MASKS, Mask, sample_mask
-from models.foreign import reader
+from models.system.foreign import reader
 
 FORMAT = "wavefill-masks-1"
 
@@ -92,7 +92,7 @@ class MaskFile:
             holes = np.unpackbits(bits.astype(np.uint8), axis=1, count=size * size).reshape(-1, size, size).astype(bool)
         except OSError:
             raise
-        except Exception as error:  # whatever zip, zlib and NumPy raise on damaged ones: see models.foreign
+        except Exception as error:  # whatever zip, zlib and NumPy raise on damaged ones: see models.system.foreign
             kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
             raise ValueError(f"{path}: not a file of masks that `python -m models masks` wrote ({kind}{error})") from error
         covered = holes.mean(axis=(1, 2))

@@ -12,8 +12,8 @@ from PIL import Image
 
 from models.data.memory import available_bytes
 from models.data.shards import ShardIndex, decode_png, fault, sample_spans, shard_path
-from models.foreign import reader, reading
-from models.images import Pixels
+from models.photo.images import Pixels
+from models.system.foreign import reader, reading
 
 GB = 1_000_000_000
 SHARE = 0.25

@@ -12,7 +12,7 @@ import numpy as np
 from models.data.decoding import Decoding
 from models.data.photo_index import NOT_REDUCED, Candidate, reading_threads
 from models.data.photos import NAMED, check_enough, crop_of, decode
-from models.images import Pixels
+from models.photo.images import Pixels
 
 
 class PhotoFiles:

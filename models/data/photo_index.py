@@ -15,16 +15,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from models.checkpoint import write_atomically
-from models.cli_errors import ToolchainMissing
-from models.images import MAX_PIXELS, READ_FORMATS, read_photo
-from models.quiet import pillow_warnings
+from models.photo.images import MAX_PIXELS, READ_FORMATS, read_photo
+from models.system.errors import ToolchainMissing
+from models.system.quiet import pillow_warnings
 
 FORMAT = "wavefill-photo-index-1"
 NOT_REDUCED = MAX_PIXELS
 """As a ``short_side``: photos keep their size."""
 
 _CHUNK = 256
-# What opening raises on damaged files: the errors that models.images meets, and Pillow's own limit.
+# What opening raises on damaged files: the errors that models.photo.images meets, and Pillow's own limit.
 _OPENING_ERRORS = (
     OSError,
     SyntaxError,
@@ -119,7 +119,7 @@ def photo_size(path: Path) -> tuple[int, int]:
     """(width, height) from a file's header, before EXIF orientation.
 
     Raises:
-        ValueError: what :func:`models.images.read_photo` would say of the file.
+        ValueError: what :func:`models.photo.images.read_photo` would say of the file.
     """
     try:
         with pillow_warnings, Image.open(path, formats=READ_FORMATS) as image:

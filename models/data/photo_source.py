@@ -11,7 +11,7 @@ from models.data.memory import available_bytes
 from models.data.photo_files import PhotoFiles
 from models.data.photo_index import NOT_REDUCED, find_candidates
 from models.data.photos import PhotoCache, check_enough, report
-from models.images import Pixels
+from models.photo.images import Pixels
 
 GB = 1_000_000_000
 SHARE = 0.5

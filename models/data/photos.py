@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from models.data.decoding import Decoding
 from models.data.photo_index import NOT_REDUCED, Candidate, find_candidates, reading_threads
-from models.images import Pixels, read_photo
+from models.photo.images import Pixels, read_photo
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MINIMUM_PHOTOS = 8

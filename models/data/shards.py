@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.checkpoint import sha256, write_atomically
-from models.foreign import parse_json, read_json
-from models.images import Pixels
+from models.photo.images import Pixels
+from models.system.foreign import parse_json, read_json
 
 FORMAT = "wavefill-shards-1"
 PARTS = ("photo.png", "mask.png", "completion.png", "json")
@@ -174,7 +174,7 @@ def unpack(content: bytes) -> list[Sample]:
                 del facts["index"]
                 pictures = [decode_png(one) for one in (photo, mask, completion)]
                 samples.append(Sample(index, pictures[0], pictures[1] > 0, pictures[2], facts))
-    except Exception as error:  # whatever tar, zlib and the decoder of PNG raise: see models.foreign
+    except Exception as error:  # whatever tar, zlib and the decoder of PNG raise: see models.system.foreign
         raise ValueError(f"not a shard: {type(error).__name__}: {error}") from error
     return samples
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.cli_errors import ToolchainMissing
 from models.features.probe import probe
-from models.foreign import reading
-from models.images import Pixels
-from models.privacy import import_onnxruntime
-from models.quiet import without_standard_error
+from models.photo.images import Pixels
+from models.system.errors import ToolchainMissing
+from models.system.foreign import reading
+from models.system.privacy import import_onnxruntime
+from models.system.quiet import without_standard_error
 
 Array = NDArray[np.float64]
 

@@ -18,8 +18,8 @@ from models.checkpoint import check_finite, read_safetensors
 from models.features.distance import perceptual_distance
 from models.features.squeezenet import SqueezeNetTaps
 from models.features.vgg import VGG_WIDTHS, VggTaps
-from models.foreign import reader
-from models.images import Pixels
+from models.photo.images import Pixels
+from models.system.foreign import reader
 
 
 @dataclass(frozen=True)

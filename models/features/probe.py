@@ -38,9 +38,9 @@ def probe(path: Path, scale: str | None) -> None:
 
 def main(path: Path, scale: str | None) -> int:
     """The trial itself; prints what is wrong."""
-    from models.cli_errors import ToolchainMissing, one_line
     from models.features.network import litert_network
-    from models.foreign import reading
+    from models.system.errors import ToolchainMissing, one_line
+    from models.system.foreign import reading
 
     _limit()
     try:

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.checkpoint import check_finite, read_safetensors
-from models.foreign import reader
+from models.system.foreign import reader
 
 FIRES = (3, 4, 6, 7, 9, 10, 11, 12)
 """Places of the fire modules in torchvision's ``squeezenet1_1().features``, which names the tensors of a file."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.photo.jpeg_file import Unsuitable
-from models.photo.jpeg_splice import Site
+from models.photo.jpeg.file import Unsuitable
+from models.photo.jpeg.splice import Site
 from models.photo.metadata import Metadata
 from models.photo.raster import Bools, Pixels, Raster, Region
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.photo.formats import WRITE_FORMATS
-from models.temporary import temporary_file
+from models.system.temporary import temporary_file
 
 
 def check_output(path: Path, *inputs: Path) -> None:

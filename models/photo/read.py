@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from models.cli_errors import ToolchainMissing
 from models.photo.formats import MAX_PIXELS, READ_FORMATS, size_text
 from models.photo.metadata import Metadata, collect
 from models.photo.picture import Picture
 from models.photo.raster import Raster
 from models.photo.wide import is_wide_colour, read_wide_colour
-from models.quiet import pillow_warnings, without_standard_error
+from models.system.errors import ToolchainMissing
+from models.system.quiet import pillow_warnings, without_standard_error
 
 # What Pillow's decoders raise on damaged files, found by feeding them changed bytes (TypeError and LookupError: TIFF;
 # RuntimeError: AVIF and HEIC).

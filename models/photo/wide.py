@@ -6,11 +6,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from models.cli_errors import ToolchainMissing
 from models.photo.formats import WriteFormat
 from models.photo.metadata import Metadata, save_options
 from models.photo.png_chunks import read_chunks, write_wide
 from models.photo.raster import Wide
+from models.system.errors import ToolchainMissing
 
 
 def is_wide_colour(image: Image.Image, content: bytes) -> bool:

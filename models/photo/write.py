@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.photo.formats import WRITE_FORMATS, WriteFormat, size_text
-from models.photo.jpeg_file import Unsuitable
-from models.photo.jpeg_write import encoded_jpeg, find_splice, spliced_jpeg
+from models.photo.jpeg.file import Unsuitable
+from models.photo.jpeg.write import encoded_jpeg, find_splice, spliced_jpeg
 from models.photo.metadata import save_options
 from models.photo.picture import Picture
 from models.photo.place import atomic_file, check_output

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from models.checkpoint import check_finite, read_safetensors, sha256
-from models.cli_errors import ToolchainMissing
-from models.foreign import read_json, reader
-from models.quiet import without_standard_error
+from models.system.errors import ToolchainMissing
+from models.system.foreign import read_json, reader
+from models.system.quiet import without_standard_error
 from models.teacher.denoiser import PREDICTIONS, PredictionDenoiser
 from models.teacher.schedule import Schedule
 
@@ -103,7 +103,7 @@ def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
                 raise ValueError(f"its network makes {tuple(answer.shape)} of a picture of {size}x{size}")
             betas = diffusers.DDPMScheduler.from_config(noise).betas.double()
             network = diffusers.UNet2DModel.from_pretrained(unet, local_files_only=True, use_safetensors=True)
-    except Exception as error:  # see models.foreign
+    except Exception as error:  # see models.system.foreign
         if str(error).startswith(str(folder)):
             raise
         raise ValueError(f"{folder}: diffusers cannot read it: {error}") from error

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from models.checkpoint import build_as_stored, read_safetensors, sha256, sorted_header, write_atomically
-from models.foreign import reader
+from models.system.foreign import reader
 from models.teacher.schedule import Schedule
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.few_step import LatentUNet

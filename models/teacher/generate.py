@@ -29,7 +29,7 @@ from models.data.shards import (
     shards_with_leftovers,
     write_shard,
 )
-from models.images import Pixels
+from models.photo.images import Pixels
 
 Completer = Callable[[Pixels, NDArray[np.bool_], Sequence[int]], Pixels]
 """(photos (N, S, S, 3) uint8, holes (N, S, S) bool, seeds) -> completions; a sample may not depend on the others of its batch

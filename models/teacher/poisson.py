@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cli_errors import ToolchainMissing
+from models.system.errors import ToolchainMissing
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]

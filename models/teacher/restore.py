@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.conventions import MASK_THRESHOLD, PIXEL_SCALE
-from models.inpaint import Run
+from models.fill.windows import Run
 from models.teacher.denoiser import Denoiser
 from models.teacher.few_step_file import LatentDenoiser
 from models.teacher.observation import Keep, Observation
@@ -64,7 +64,7 @@ def complete(
 
 
 def teacher_run(fill: Callable[[Pixels, NDArray[np.bool_]], Pixels]) -> Run:
-    """A batch filler as the network that ``models.inpaint`` runs over a photo of any size.
+    """A batch filler as the network that ``models.fill.windows`` runs over a photo of any size.
 
     Args:
         fill: (photos (1, H, W, 3) uint8, holes (1, H, W) bool) -> photos.

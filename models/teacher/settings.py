@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import Tensor
 
-from models.foreign import parse_json
+from models.system.foreign import parse_json
 from models.teacher.samplers import SAMPLERS, Sampler
 
 DEFAULT_STEPS = 250

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from models.cli_errors import CHECK_FAILED, OK, Parser, run_main
+from models.system.errors import CHECK_FAILED, OK, Parser, run_main
 from parity_tests.fuzz.readers import READERS
 from parity_tests.fuzz.run import FINE, Tally, fuzz, prepare
 

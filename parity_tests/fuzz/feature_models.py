@@ -35,7 +35,7 @@ def write_litert(path: Path) -> None:
     import torch
     from torch import nn
 
-    from export.litert_toolkit import lower
+    from export.litert.toolkit import lower
 
     class Features(nn.Module):
         """(1, 16, 16, 3) -> (1, 8, 8, 8)."""

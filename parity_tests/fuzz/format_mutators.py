@@ -230,7 +230,7 @@ def coreml_model(content: bytes, rng: np.random.Generator) -> bytes:
 
 def litert_model(content: bytes, rng: np.random.Generator) -> bytes:
     """Fields of the flatbuffer changed: shapes, indices of tensors and buffers, operators, types."""
-    from export import litert_flatbuffer
+    from export.litert import flatbuffer as litert_flatbuffer
 
     model = litert_flatbuffer.parse(content)
     for _ in range(1 + int(rng.integers(3))):

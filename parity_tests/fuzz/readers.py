@@ -63,7 +63,7 @@ def _read_each(read: Callable[[Path], object]) -> Callable[[Path], object]:
 
 def _read_photo(path: Path) -> object:
     from models.data.photo_index import photo_size
-    from models.images import read_photo
+    from models.photo.images import read_photo
 
     photo = read_photo(path)
     return photo_size(path), photo
@@ -79,7 +79,7 @@ def _make_masks(folder: Path) -> None:
 
 
 def _read_mask(path: Path) -> object:
-    from models.mask_read import read_mask
+    from models.photo.mask import read_mask
 
     return read_mask(path, PICTURE.shape[:2])
 
@@ -123,7 +123,7 @@ def _read_checkpoint(folder: Path) -> object:
 
 def _make_calibration(folder: Path) -> None:
     from models.checkpoint import sha256
-    from parity_tests import coreml_cells as cells
+    from parity_tests.support import coreml_cells as cells
 
     generator = _tiny()
     _make_checkpoint(folder)
@@ -144,8 +144,8 @@ def _read_calibration(folder: Path) -> object:
 def _make_training_state(folder: Path) -> None:
     import torch
 
-    from models.train_config import PRESETS
-    from models.train_state import TrainState
+    from models.training.config import PRESETS
+    from models.training.state import TrainState
 
     _know_tiny()
     config = PRESETS["adversarial"].with_settings(["spec=tiny", "discriminators={}", "feature_matching=0.0"])
@@ -166,8 +166,8 @@ def _know_tiny() -> None:
 def _read_training_state(folder: Path) -> object:
     import torch
 
-    from models.train import read_parts
-    from models.train_state import TrainState, read_header
+    from models.commands.train import read_parts
+    from models.training.state import TrainState, read_header
 
     _know_tiny()
     read_parts(folder / "run.json")
@@ -264,7 +264,7 @@ def _read_shards(folder: Path) -> object:
 
 
 def _seal_shards(folder: Path) -> None:
-    from models.foreign import read_json
+    from models.system.foreign import read_json
 
     for path in folder.glob("shard-*.tar"):
         facts = read_json(path.with_suffix(".json"))
@@ -285,7 +285,7 @@ def _inputs(size: int = 32) -> tuple[np.ndarray, np.ndarray]:
 
 def _program(scheme: str):
     from export.program import Program
-    from parity_tests import coreml_cells as cells
+    from parity_tests.support import coreml_cells as cells
     from quantize.schemes import SCHEMES
 
     generator = _tiny().eval()
@@ -305,7 +305,7 @@ def _make_model(backend: str, scheme: str) -> Callable[[Path], None]:
 def _read_model(backend: str) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
         from export.backends import BACKENDS
-        from models.foreign import reading
+        from models.system.foreign import reading
 
         model = folder / BACKENDS[backend].model_file
         said, run = BACKENDS[backend].inspect(model), BACKENDS[backend].load(model, 1)
@@ -330,8 +330,8 @@ def _make_artefact(folder: Path) -> None:
 
 def _read_artefact(folder: Path) -> object:
     import export
-    from export.manifest import read_manifest
-    from export.verify import check_files
+    from export.artifact.manifest import read_manifest
+    from export.artifact.verify import check_files
 
     size = read_manifest(folder).size
     if failures := check_files(folder):
@@ -341,7 +341,7 @@ def _read_artefact(folder: Path) -> object:
 
 
 def _seal_artefact(folder: Path) -> None:
-    from export.artifact import write_sums
+    from export.artifact.folder import write_sums
 
     write_sums(folder)
 

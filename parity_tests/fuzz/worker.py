@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.foreign import out_of_memory
+from models.system.foreign import out_of_memory
 from parity_tests.fuzz.format_mutators import mutate
 from parity_tests.fuzz.readers import READERS, damageable, damaged_name
 

@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from models.foreign import parse_json
-from models.run_config import RunConfig, checked_types
+from models.system.foreign import parse_json
+from models.training.run_config import RunConfig, checked_types
 
 PREDICTED = ("epsilon", "v_prediction", "sample")
 KINDS = ("ddpm", "ddgan", "wavediff")

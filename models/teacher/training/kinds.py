@@ -16,7 +16,7 @@ from models.teacher.training.transitions import play
 from models.wavelet import dwt
 
 if TYPE_CHECKING:  # it imports Accelerate, which only training needs
-    from models.engine import Engine
+    from models.training.engine import Engine
 
 Networks = dict[str, nn.Module]
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from models.data.photo_source import Photos
-from models.engine import Engine
-from models.images import Pixels
+from models.photo.images import Pixels
 from models.teacher.schedule import Schedule
 from models.teacher.training.batches import TeacherBatch, batches
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.kinds import KINDS
 from models.teacher.training.state import TeacherState
-from models.train_log import RunLog
-from models.train_loop import Limits, stop_signals
-from models.train_step import finite_means
+from models.training.engine import Engine
+from models.training.log import RunLog
+from models.training.loop import Limits, stop_signals
+from models.training.step import finite_means
 
 Losses = Callable[[dict[str, nn.Module], TeacherBatch, TeacherConfig, Engine, Schedule, int], dict[str, Tensor]]
 

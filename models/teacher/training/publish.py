@@ -10,9 +10,10 @@ import torch
 from models.checkpoint import write_atomically
 from models.data.masks import sample_mask
 from models.data.photo_source import Photos
-from models.images import Pixels
-from models.quiet import without_standard_error
-from models.sheet import masked, sheet
+from models.evaluation.sheet import masked, sheet
+from models.photo.images import Pixels
+from models.system.quiet import without_standard_error
+from models.system.temporary import temporary_folder
 from models.teacher.denoiser import PredictionDenoiser
 from models.teacher.few_step_file import FewStepDenoiser, save_few_step
 from models.teacher.restore import complete
@@ -21,7 +22,6 @@ from models.teacher.training.config import TeacherConfig
 from models.teacher.training.ddpm import build_scheduler
 from models.teacher.training.kinds import KINDS
 from models.teacher.training.state import TeacherState
-from models.temporary import temporary_folder
 
 SAMPLES, SAMPLE_STEPS = 6, 50
 """Pictures of a sheet, always the same crops and holes; and steps of the denoiser for it, fewer than for a good fill."""

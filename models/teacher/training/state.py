@@ -10,9 +10,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from models.checkpoint import MAX_PARAMETERS, check_tensors, read_safetensors, sorted_header, write_atomically
-from models.foreign import reader, reading
+from models.system.foreign import reader, reading
 from models.teacher.training.config import TeacherConfig
-from models.train_state import stored_step
+from models.training.state import stored_step
 
 FORMAT = "wavefill-teacher-training-1"
 MOMENTS = ("exp_avg", "exp_avg_sq")

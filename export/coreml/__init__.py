@@ -1,0 +1,1 @@
+"""Core ML: conversion, reading a saved package, and evaluating it without Core ML."""

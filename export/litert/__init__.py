@@ -1,0 +1,1 @@
+"""LiteRT: conversion, reading the flatbuffer, layout and half precision."""

@@ -1,0 +1,1 @@
+"""ONNX: conversion, reading and rewriting the graph, sessions."""

@@ -1,0 +1,251 @@
+"""ONNX: PyTorch's exporter, a graph written afresh, and ONNX Runtime."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from export.backend import Action, Array, Coverage, Inspection, Port, Runner
+from export.errors import ToolchainMissing
+from export.onnx.graph import Graph, value_shapes
+from export.onnx.integer import COUNTED, integer_coverage, lower_quantisation, sink_weights
+from export.onnx.mobile import usability_report, write_ort
+from export.onnx.names import core_trace, name_nodes, name_values, number_shell
+from export.onnx.rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
+from export.onnx.session import open_session, readable_refusals
+from export.quiet import quiet_torch_export
+from models.checkpoint import write_atomically
+from models.inpainter import Uint8Shell
+from models.system.foreign import MAX_MODEL_BYTES, read_bytes, reading
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from export.program import Program
+
+_ORT_TYPES = {"uint8": "uint8", "float32": "float"}
+"""ONNX Runtime's names of the types that ports have."""
+
+TOOLKITS = {"convert": ("onnx", "onnxscript"), "run": ("onnxruntime",)}
+
+
+class OnnxBackend:
+    """See ``export.backend.Backend``."""
+
+    name = "onnx"
+    model_file = "model.onnx"
+    minimum_target = "ONNX opset 18, IR 8: onnxruntime >= 1.15"
+
+    def unavailable(self, action: Action) -> str | None:
+        """Names the Python packages that are missing."""
+        missing = [package for package in TOOLKITS[action] if importlib.util.find_spec(package) is None]
+        return f"not installed: {', '.join(missing)} (pip install 'wavefill[export]')" if missing else None
+
+    def convert(self, program: Program, folder: Path) -> None:
+        """Write ``folder / "model.onnx"``.
+
+        Raises:
+            ToolchainMissing: onnx or onnxscript is not installed.
+            ValueError: the exporter wrote a graph that this backend does not know.
+        """
+        self._require("convert")
+        write_atomically(folder / self.model_file, build_model(program).SerializeToString(deterministic=True))
+
+    def load(self, model: Path, threads: int) -> Runner:
+        """Load a ``.onnx`` or ``.ort`` file into ONNX Runtime's CPU provider with default session options.
+
+        Args:
+            model: the file.
+            threads: threads inside an operator.
+
+        Raises:
+            ToolchainMissing: onnxruntime is not installed.
+            ValueError: ONNX Runtime refuses the file.
+        """
+        self._require("run")
+        session = open_session(model, threads)
+        with reading(model):
+            ports = session.get_inputs()
+            names, outputs = [port.name for port in ports], [port.name for port in session.get_outputs()]
+            if len(names) != 2 or len(outputs) != 1:
+                raise ValueError(f"{model}: {len(names)} inputs and {len(outputs)} outputs, 2 and 1 are expected")
+
+        def run(image: Array, mask: Array) -> Array:
+            for port, array in zip(ports, (image, mask), strict=True):
+                if port.type != f"tensor({_ORT_TYPES.get(array.dtype.name)})" or tuple(port.shape) != array.shape:
+                    raise ValueError(
+                        f"{port.name}: {array.dtype.name} {array.shape} given, {port.type} {tuple(port.shape)} is needed"
+                    )
+            with readable_refusals(model):
+                result: Array = session.run(outputs, dict(zip(names, (image, mask), strict=True)))[0]
+            return result
+
+        return run
+
+    def inspect(self, model: Path) -> Inspection:
+        """Read a ``.onnx`` file.
+
+        Raises:
+            ToolchainMissing: onnx is not installed.
+            ValueError: no such file, or not an ONNX model.
+        """
+        self._require("convert")
+        with reading(model):
+            return _inspect(read_model(model))
+
+    def write_ort(self, model: Path, folder: Path) -> Path:
+        """See ``onnx_mobile.write_ort``.
+
+        Raises:
+            ToolchainMissing: onnxruntime is not installed.
+            ValueError: ONNX Runtime refuses the model.
+        """
+        self._require("run")
+        return write_ort(model, folder)
+
+    def usability_report(self, model: Path) -> str:
+        """See ``onnx_mobile.usability_report``.
+
+        Raises:
+            ToolchainMissing: onnx or onnxruntime is not installed.
+            ValueError: no such file.
+        """
+        self._require("convert")
+        self._require("run")
+        return usability_report(model)
+
+    def _require(self, action: Action) -> None:
+        if reason := self.unavailable(action):
+            raise ToolchainMissing(f"backend onnx: {reason}")
+
+
+def _inspect(saved: ModelProto) -> Inspection:
+    return Inspection(
+        metadata={entry.key: entry.value for entry in saved.metadata_props},
+        inputs=tuple(_ports(saved.graph.input)),
+        outputs=tuple(_ports(saved.graph.output)),
+        macs=convolution_macs(saved),
+        operators=dict(sorted(Counter(node.op_type for node in saved.graph.node).items())),
+        coverage=_coverage(saved),
+    )
+
+
+def _coverage(model: ModelProto) -> Mapping[str, Coverage] | None:
+    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return None
+    integer, floating = (integer_coverage(model)[kind] for kind in ("integer", "float"))
+    types = (*COUNTED, *sorted(floating.keys() - COUNTED.keys()))
+    return {COUNTED.get(name, name): Coverage(integer[name], floating[name]) for name in types}
+
+
+def build_model(program: Program) -> ModelProto:
+    """The ONNX model of a program, in memory."""
+    graph = Graph.of(_exported(program))
+    sink_weights(graph)
+    name_nodes(graph, core_trace(program.generator.spec))
+    shuffle_synthesis(graph, 3, program.generator.spec.band_gains)
+    state_rois(graph)
+    if program.io == "uint8":
+        reshape_masks(graph, program.size)
+        widen_masks(graph)
+        cast_before_transposing(graph)
+    if program.scheme.calibrated:
+        lower_quantisation(graph)
+    number_shell(graph)
+    graph.share_constants()
+    name_values(graph)
+    return graph.to_model(program.metadata("NHWC"))
+
+
+def read_model(path: Path) -> ModelProto:
+    """Parse a ``.onnx`` file.
+
+    Raises:
+        ValueError: no such file, or not an ONNX model.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(read_bytes(path, MAX_MODEL_BYTES))
+    except (OSError, DecodeError) as error:
+        raise ValueError(f"{path}: not an ONNX model ({error})") from error
+    if not model.graph.node:
+        raise ValueError(f"{path}: not an ONNX model (it has no operators)")
+    return model
+
+
+def convolution_macs(model: ModelProto) -> int:
+    """Multiply-accumulates of all Conv nodes: output values times kernel size times input channels of a group."""
+    shapes = value_shapes(model)
+    return sum(
+        int(np.prod(shapes[node.output[0]])) * int(np.prod(shapes[node.input[1]][1:]))
+        for node in model.graph.node
+        if node.op_type == "Conv"
+    )
+
+
+class _FloatPorts(nn.Module):
+    """A bare core whose ports are float32 whatever it computes in."""
+
+    def __init__(self, core: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.core, self.dtype = core, dtype
+
+    def forward(self, normalised: Tensor, hole: Tensor) -> Tensor:
+        fill: Tensor = self.core(normalised.to(self.dtype), hole.to(self.dtype))
+        return fill.to(torch.float32)
+
+
+def _exported(program: Program) -> ModelProto:
+    """What ``torch.onnx.export`` makes of a program."""
+    size, module = program.size, program.module(Uint8Shell)
+    if program.io == "uint8":
+        inputs, output = {"image": torch.zeros(1, size, size, 3, dtype=torch.uint8)}, "result"
+        inputs["mask"] = torch.zeros(1, size, size, 1, dtype=torch.uint8)
+    else:
+        inputs, output = {"normalised": torch.zeros(1, 3, size, size), "hole": torch.zeros(1, 1, size, size)}, "fill"
+        module = _FloatPorts(module, torch.float16 if program.scheme.name == "fp16" else torch.float32)
+    module.training = False  # not eval(): the graph of a quantised core refuses it
+    with _quiet_exporter():
+        exported = torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            dynamo=True,
+            verbose=False,
+            input_names=list(inputs),
+            output_names=[output],
+        )
+    assert exported is not None
+    return exported.model_proto
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Silence what the exporter says that no user of ours can act on."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)  # "torchvision is not installed. Skipping torchvision::nms"
+    try:
+        with quiet_torch_export():
+            yield
+    finally:
+        registration.setLevel(level)
+
+
+def _ports(values: object) -> Iterator[Port]:
+    from onnx import helper
+
+    for value in values:  # type: ignore[attr-defined] # protobuf's repeated fields have no public type
+        kind = value.type.tensor_type
+        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
+        yield Port(value.name, tuple(dim.dim_value for dim in kind.shape.dim), dtype)

@@ -1,0 +1,1 @@
+"""Fills against true photos: the protocol, measures, classical baselines, reports and contact sheets."""

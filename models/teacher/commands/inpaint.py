@@ -1,0 +1,126 @@
+"""``python -m models teacher inpaint``: fill the hole of a photo with a diffusion teacher."""
+
+import argparse
+from pathlib import Path
+from typing import Never
+
+import torch
+from tqdm import tqdm
+
+from models.commands.mask_options import add_mask_arguments, mask_options
+from models.conventions import MASK_THRESHOLD
+from models.fill.windows import hole_groups, inpaint
+from models.photo.images import WRITE_FORMATS, Pixels, check_output, read_photo, write_photo
+from models.photo.mask import read_mask
+from models.system.errors import note
+from models.teacher.load import load_teacher, network_calls
+from models.teacher.restore import complete, teacher_run
+from models.teacher.samplers import SAMPLERS
+from models.teacher.settings import DEFAULT_STEPS, SamplerSettings, parse_settings
+
+EXAMPLES = """examples:
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --steps 100 --denoiser DIR --blend
+
+A photo of any size is filled in windows of the size that the denoiser was trained on. What each sampler is for: docs/teacher.md.
+"""
+
+
+DENOISER_HELP = "diffusers folder (UNet2DModel and scheduler); for ddgan and wavediff a generator.safetensors"
+STEPS_HELP = f"steps of the respaced schedule (default: {DEFAULT_STEPS}; ddgan and wavediff have their own)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the verb."""
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
+    parser.add_argument(
+        "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black kept; see below"
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
+    names = ", ".join(name for name, row in SAMPLERS.items() if row.observes)
+    parser.add_argument("--sampler", required=True, metavar="NAME", help=names)
+    parser.add_argument("--denoiser", type=Path, required=True, metavar="PATH", help=DENOISER_HELP)
+    parser.add_argument("--size", type=int, metavar="N", help="refuse a denoiser of another picture size")
+    parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
+    parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
+    add_mask_arguments(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fill the hole, write the result and print its path.
+
+    Raises:
+        ValueError: bad arguments or files, see the message.
+        OSError: the result cannot be written.
+    """
+    settings = parse_settings(args.sampler, args.steps, args.set, observes=True)
+    if not 0 <= args.seed < 2**63:
+        raise ValueError(f"--seed: {args.seed} given, 0 to 2^63 - 1 are allowed")
+    check_device(args.device)
+    options = mask_options(args)
+    check_output(args.out, args.photo, args.mask)
+    photo = read_photo(args.photo)
+    mask = read_mask(args.mask, photo.pixels.shape[:2], options)
+    for line in (*photo.notes, *mask.notes):
+        note(line)
+    if not mask.values.any():
+        note(f"{args.mask}: the mask is empty; the photo is written unchanged")
+        result = photo.pixels
+    else:
+        result = fill(args, settings, photo.pixels, mask.values)
+    write_photo(args.out, result, photo.icc_profile)
+    print(args.out)
+    return 0
+
+
+def fill(args: argparse.Namespace, settings: SamplerSettings, photo: Pixels, mask: Pixels) -> Pixels:
+    """Load the teacher and fill the hole, behind a bar of network calls.
+
+    Args:
+        args: the command line.
+        settings: the sampler.
+        photo: (H, W, 3) uint8.
+        mask: (H, W) uint8.
+
+    Raises:
+        ValueError: no denoiser, or one that the settings do not suit.
+    """
+    teacher = load_teacher(args.denoiser, settings, args.device, args.size)
+    total = network_calls(settings, teacher.schedule) * len(hole_groups(mask >= MASK_THRESHOLD, max(1, teacher.size // 2)))
+    with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
+        run = teacher_run(
+            lambda photos, holes: complete(
+                teacher.denoiser,
+                teacher.schedule,
+                settings,
+                photos,
+                holes,
+                [args.seed],
+                blend=args.blend,
+                device=args.device,
+                callback=lambda _: tick(bar),
+            )
+        )
+        return inpaint(photo, mask, run, teacher.size)
+
+
+def tick(bar: "tqdm[Never]") -> None:
+    """One network call is done."""
+    bar.update()
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not here.
+
+    Raises:
+        ValueError: unknown, or CUDA where there is none.
+    """
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"--device: {device!r} given, cpu and cuda are allowed")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device: cuda asked for, but there is none here; use cpu")

@@ -1,0 +1,157 @@
+"""One step of training: the losses of every network, their gradients over all processes, the optimisers."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from models.conventions import PIXEL_SCALE
+from models.discriminators import Judgement
+from models.losses import LOSSES
+from models.losses.adversarial import ADVERSARIAL, hole_weights, r1_penalty
+from models.losses.coarse import scale_coarse_gradient
+from models.losses.feature_matching import feature_matching
+from models.losses.hole_l2 import hole_l2
+from models.losses.rounding import rounded_fill
+from models.training.config import TrainConfig
+from models.training.state import TrainState
+
+if TYPE_CHECKING:  # it imports Accelerate, which only training needs
+    from models.training.engine import Engine
+
+Perceptual = Callable[[Tensor, Tensor], Tensor]
+"""(picture, photo) -> scalar distance; both (N, 3, H, W) in [-1, 1]."""
+
+
+class Diverged(ValueError):
+    """A loss is no longer a number; the message names the step and the loss."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photos and holes of one step: (N, 3, H, W) uint8 and (N, 1, H, W) bool."""
+
+    photos: Tensor
+    holes: Tensor
+
+
+def train_step(
+    state: TrainState, batch: Batch, config: TrainConfig, engine: "Engine", perceptual: Perceptual | None = None
+) -> dict[str, float]:
+    """One step of every optimiser, all gradients taken at the weights of the step before (simultaneous descent).
+
+    Returns:
+        The unweighted losses and the norms of the gradients, means over all processes.
+
+    Raises:
+        Diverged: a loss or a gradient is not finite; the weights are those of the step before, in every process.
+    """
+    real = batch.photos.to(engine.device, non_blocking=True).float() / PIXEL_SCALE - 1
+    real = real.to(memory_format=torch.channels_last)
+    hole = batch.holes.to(engine.device, non_blocking=True).float()
+    state.zero_grad()
+    with engine.autocast():
+        fill = state.generator(real * (1 - hole), hole)
+    fill = fill.float()
+    fake = real + (fill - real) * hole
+    figures = {name: LOSSES[name](fill, real, hole) for name in config.losses}
+    total = torch.stack([config.losses[name] * value for name, value in figures.items()]).sum()
+    if config.perceived(state.step):
+        assert perceptual is not None, "main() refuses a perceptual weight without its network"
+        with engine.autocast():
+            figures["perceptual"] = perceptual(fake, real)
+        total = total + config.perceptual_interval * config.perceptual * figures["perceptual"]
+    if config.rounded(state.step):
+        with engine.autocast():
+            rough = rounded_fill(state.generator, real * (1 - hole), hole)
+        # Gradients through both: what they have in common cancels, the network's response to the rounding is left.
+        figures["rounding"] = hole_l2(rough.float(), fill, hole)
+        total = total + config.rounding_interval * config.rounding * figures["rounding"]
+    judged = scale_coarse_gradient(fake, config.coarse_gradient)
+    for name, weight in config.discriminators.items():
+        found = _game(state.discriminators[name], real, judged, hole, config, engine, penalised=config.penalised(state.step))
+        total = total + weight * found.generator + config.feature_matching * found.matching
+        # Backward here: the generator's graph does not reach these parameters, and the other one can be freed.
+        found.discriminator.backward()
+        figures[f"{name}_generator"], figures[f"{name}_discriminator"] = found.generator, found.game
+        if config.feature_matching:
+            figures[f"{name}_matching"] = found.matching
+        if found.penalty is not None:
+            figures[f"{name}_r1"] = found.penalty
+    total.backward()
+    for name, network in state.networks().items():
+        figures[f"{name}_gradient" if name else "gradient"] = _clip(network, config, engine)
+    values = finite_means(engine, figures, state.step)
+    state.apply(config)
+    return values
+
+
+def finite_means(engine: "Engine", figures: Mapping[str, Tensor], step: int) -> dict[str, float]:
+    """Scalars averaged over all processes.
+
+    Raises:
+        Diverged: one of them is not finite, in every process alike.
+    """
+    values = engine.means({name: value.detach() for name, value in figures.items()})
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise Diverged(f"step {step}: {name} is {value}; the run diverged (try a lower learning_rate)")
+    return values
+
+
+@dataclass(frozen=True)
+class _Game:
+    """Losses of one discriminator: its own with the penalty, the game alone, the generator's side, the features."""
+
+    discriminator: Tensor
+    game: Tensor
+    generator: Tensor
+    matching: Tensor
+    penalty: Tensor | None
+
+
+def _game(
+    network: nn.Module, real: Tensor, fake: Tensor, hole: Tensor, config: TrainConfig, engine: "Engine", *, penalised: bool
+) -> _Game:
+    rule = ADVERSARIAL[config.adversarial]
+    count = len(real)
+    with engine.autocast():
+        both: list[Judgement] = network(torch.cat([real, fake.detach()]), torch.cat([hole, hole]))
+        with _frozen(network):
+            fooled: list[Judgement] = network(fake, hole)
+    weights = [hole_weights(hole, (j.logits.shape[2], j.logits.shape[3])) for j in fooled]
+    pairs = list(zip(both, weights, strict=True))
+    game = torch.stack([rule.discriminator(j.logits[:count], j.logits[count:], w) for j, w in pairs]).mean()
+    own, penalty = game, None
+    if penalised:
+        # In float32 and on its own: second derivatives are beyond what bf16 resolves.
+        photo = real.detach().requires_grad_()
+        penalty = r1_penalty(photo, [j.logits for j in network(photo, hole)])
+        own = game + config.r1_interval * config.r1_gamma / 2 * penalty
+    matching = torch.zeros((), device=real.device)
+    if config.feature_matching:
+        terms = [feature_matching(a.features, [f[:count] for f in b.features], hole) for a, b in zip(fooled, both, strict=True)]
+        matching = torch.stack(terms).mean()
+    deceit = torch.stack([rule.generator(j.logits, w) for j, w in zip(fooled, weights, strict=True)]).mean()
+    return _Game(own, game, deceit, matching, penalty)
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """What is computed inside has gradients for its inputs only."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+def _clip(network: nn.Module, config: TrainConfig, engine: "Engine") -> Tensor:
+    """Average the network's gradient over processes and clip its norm; returns the norm before clipping."""
+    parameters: Iterable[nn.Parameter] = list(network.parameters())
+    engine.average_gradients(parameters)
+    return torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)

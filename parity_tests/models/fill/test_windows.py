@@ -1,0 +1,238 @@
+"""Free-size filling: kept pixels, holes, windows, scaling."""
+
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.fill.windows import Box, context_window, fill_window, hole_groups, inpaint, scale_known, torch_run
+from parity_tests.support.small import small_generator
+
+SIZE = 16
+ASTRONAUT = np.ascontiguousarray(skimage.data.astronaut())
+network = torch_run(small_generator(), SIZE)
+few = settings(deadline=None, max_examples=80)
+
+
+def garbage(*, image, mask):
+    """A network that also ruins what it should keep: nothing of that may reach the photo."""
+    return np.random.default_rng(0).integers(0, 256, image.shape, dtype=np.uint8)
+
+
+def flat(value):
+    return lambda *, image, mask: np.where(mask[:, :, None] >= 128, np.uint8(value), image)
+
+
+@st.composite
+def pairs(draw):
+    """A photo of any size up to 70 pixels and a mask of a few rectangles and specks; never full."""
+    height, width = draw(st.integers(1, 70)), draw(st.integers(1, 70))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    mask = rng.integers(0, 128, (height, width), dtype=np.uint8)
+    for _ in range(draw(st.integers(0, 4))):
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        mask[top : top + rng.integers(1, height + 1), left : left + rng.integers(1, width + 1)] = rng.integers(128, 256)
+    mask[rng.random(mask.shape) < draw(st.sampled_from([0, 0, 0.01, 0.3, 0.95]))] = 255
+    mask[rng.integers(0, height), rng.integers(0, width)] = 127
+    return photo, mask
+
+
+@pytest.mark.parametrize("run", [network, garbage], ids=["network", "garbage"])
+@given(pair=pairs())
+@few
+def test_kept_pixels_are_bit_identical_and_inputs_unchanged(run, pair):
+    photo, mask = pair
+    before = photo.copy(), mask.copy()
+    result = inpaint(photo, mask, run, SIZE)
+    assert result.dtype == np.uint8
+    assert result.shape == photo.shape
+    assert result is not photo
+    assert np.array_equal(result[mask < 128], photo[mask < 128])
+    assert np.array_equal(photo, before[0])
+    assert np.array_equal(mask, before[1])
+
+
+@given(pair=pairs(), seed=st.integers(0, 1000))
+@few
+def test_content_under_the_hole_is_irrelevant(pair, seed):
+    photo, mask = pair
+    other = np.random.default_rng(seed).integers(0, 256, photo.shape, dtype=np.uint8)
+    replaced = np.where(mask[:, :, None] >= 128, other, photo)
+    assert np.array_equal(inpaint(photo, mask, network, SIZE), inpaint(replaced, mask, network, SIZE))
+
+
+def test_a_scaling_that_leaks_is_noticed(monkeypatch):
+    """The planted error: scale the photo as it is, with whatever stands under the hole."""
+
+    def leaking(photo, hole, shape):
+        return scale_known(photo, np.zeros_like(hole), shape)[0], scale_known(photo, hole, shape)[1]
+
+    monkeypatch.setattr("models.fill.windows.scale_known", leaking)
+    photo = ASTRONAUT[:100, :100]
+    mask = np.zeros((100, 100), np.uint8)
+    mask[11:77, 13:78] = 255
+    replaced = np.where(mask[:, :, None] >= 128, np.uint8(255), photo)
+    assert not np.array_equal(inpaint(photo, mask, network, SIZE), inpaint(replaced, mask, network, SIZE))
+
+
+@given(pair=pairs())
+@few
+def test_every_hole_pixel_is_filled(pair):
+    """A flat grey photo with a screaming hole and a network that answers the same grey: no hole pixel may be left."""
+    _, mask = pair
+    photo = np.full((*mask.shape, 3), 90, np.uint8)
+    photo[mask >= 128] = 255
+    assert np.unique(inpaint(photo, mask, flat(90), SIZE)).tolist() == [90]
+
+
+def test_a_photo_of_the_networks_size_goes_straight_through():
+    rng = np.random.default_rng(3)
+    photo = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[2:9, 3:14] = 255
+    mask[15, 0] = 200
+    cleared = np.where(mask[:, :, None] >= 128, np.uint8(0), photo)
+    assert np.array_equal(inpaint(photo, mask, network, SIZE), network(image=cleared, mask=mask))
+
+
+def test_a_small_hole_in_a_large_photo_is_filled_at_full_resolution():
+    """The network sees an unscaled cut of the photo around the hole."""
+    seen = []
+
+    def spy(*, image, mask):
+        seen.append((image, mask))
+        return flat(0)(image=image, mask=mask)
+
+    photo = ASTRONAUT.copy()
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    mask[200:208, 300:306] = 255
+    inpaint(photo, mask, spy, 64)
+    ((image, hole),) = seen
+    assert np.array_equal(image[hole == 0], photo[172:236, 271:335][hole == 0])
+    assert hole.sum() == 255 * 8 * 6
+
+
+def test_far_apart_holes_are_filled_one_by_one_and_near_ones_together():
+    calls = []
+
+    def spy(*, image, mask):
+        calls.append(int((mask >= 128).sum()))
+        return flat(7)(image=image, mask=mask)
+
+    mask = np.zeros(ASTRONAUT.shape[:2], np.uint8)
+    mask[10:14, 10:14] = 255
+    mask[20:24, 20:24] = 255
+    mask[400:410, 450:460] = 255
+    result = inpaint(ASTRONAUT, mask, spy, 64)
+    assert calls == [32, 100]
+    assert (result[mask == 255] == 7).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (3, 500), (500, 3), (1, 300), (40, 41)])
+def test_tiny_photos_and_extreme_aspect_ratios(shape):
+    rng = np.random.default_rng(1)
+    photo = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = np.zeros(shape, np.uint8)
+    mask[: max(1, shape[0] // 2), : max(1, shape[1] // 2)] = 255
+    result = inpaint(photo, mask, network, SIZE)
+    assert np.array_equal(result[mask == 0], photo[mask == 0])
+
+
+@pytest.mark.parametrize("region", [np.s_[:, :30], np.s_[:10], np.s_[-1:, -1:], np.s_[:1, :1], np.s_[:, 55:]])
+def test_holes_that_touch_the_border(region):
+    photo = ASTRONAUT[:64, :64]
+    mask = np.zeros((64, 64), np.uint8)
+    mask[region] = 255
+    result = inpaint(photo, mask, flat(12), 64)
+    assert (result[mask == 255] == 12).all()
+    assert np.array_equal(result[mask == 0], photo[mask == 0])
+
+
+def test_empty_and_full_masks():
+    photo = ASTRONAUT[:20, :20]
+    assert np.array_equal(inpaint(photo, np.full((20, 20), 127, np.uint8), garbage, SIZE), photo)
+    with pytest.raises(ValueError, match="the mask is full"):
+        inpaint(photo, np.full((20, 20), 128, np.uint8), network, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask"),
+    [
+        (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8)),
+        (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.uint8)),
+        (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.uint8)),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8)),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool)),
+        (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4), np.uint8)),
+    ],
+)
+def test_wrong_arrays_are_named(photo, mask):
+    with pytest.raises(ValueError, match=r"is needed, got \w+ \("):
+        inpaint(photo, mask, network, SIZE)
+
+
+# ------------------------------------------------------------------------------------------------ the parts
+
+
+@given(pair=pairs(), cell=st.integers(1, 40))
+@few
+def test_groups_cover_every_hole_pixel_tightly(pair, cell):
+    hole = pair[1] >= 128
+    boxes = hole_groups(hole, cell)
+    covered = np.zeros_like(hole)
+    for box in boxes:
+        part = hole[box.slices]
+        assert part[0].any()
+        assert part[-1].any()
+        assert part[:, 0].any()
+        assert part[:, -1].any()
+        covered[box.slices] = True
+    assert not (hole & ~covered).any()
+    assert bool(boxes) == bool(hole.any())
+
+
+@given(
+    shape=st.tuples(st.integers(1, 400), st.integers(1, 400)),
+    corner=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    extent=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    size=st.integers(1, 300),
+)
+@few
+def test_windows_hold_their_hole_and_stay_inside(shape, corner, extent, size):
+    top, left = (int(c * (s - 1)) for c, s in zip(corner, shape, strict=True))
+    bottom, right = (a + 1 + int(e * (s - 1 - a)) for a, e, s in zip((top, left), extent, shape, strict=True))
+    group = Box(top, left, bottom, right)
+    window = context_window(group, shape, size)
+    assert 0 <= window.top <= group.top < group.bottom <= window.bottom <= shape[0]
+    assert 0 <= window.left <= group.left < group.right <= window.right <= shape[1]
+    side = max(size, 2 * max(group.height, group.width))
+    assert (window.height, window.width) == (min(side, shape[0]), min(side, shape[1]))
+
+
+def test_scaling_keeps_a_flat_picture_flat_up_to_the_hole():
+    """Division by the certainty: no dark or bright rim along the hole."""
+    photo = np.full((90, 70, 3), 200, np.uint8)
+    hole = np.zeros((90, 70), bool)
+    hole[20:61, 13:44] = True
+    photo[hole] = 0
+    for shape in ((30, 23), (13, 11), (180, 140)):
+        small, small_hole = scale_known(photo, hole, shape)
+        assert small_hole.any()
+        assert (small[~small_hole] == 200).all()
+
+
+def test_scaling_down_is_the_area_average():
+    photo = ASTRONAUT[:64, :64]
+    small, _ = scale_known(photo, np.zeros((64, 64), bool), (16, 16))
+    mean = photo.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3))
+    assert np.abs(small - mean).max() <= 0.5 + 1e-3
+
+
+def test_a_hole_thinner_than_a_scaled_pixel_is_still_filled_from_its_surroundings():
+    photo = np.full((200, 200, 3), 60, np.uint8)
+    hole = np.zeros((200, 200), bool)
+    hole[100, 20:180] = True
+    photo[hole] = 255
+    assert (fill_window(photo, hole, garbage, SIZE) == 60).all()

@@ -1,0 +1,133 @@
+"""Scales without ties: what they are for, checked pair by pair against exact arithmetic and ONNX Runtime's own kernel."""
+
+from fractions import Fraction
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from models.checkpoint import SHIPPED, load_checkpoint
+from models.generator import Generator
+from models.system.privacy import import_onnxruntime
+from parity_tests.conftest import TINY
+from quantize import pt2e
+from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN
+from quantize.integer_modules import on_integers
+from quantize.program import Activation, QuantizedProgram, calibration_path
+from quantize.ties import additions, close_pairs, without_ties
+
+INTEGERS = np.arange(ACTIVATION_MIN, ACTIVATION_MAX + 1)
+A, B = Activation(0.0213, 3), Activation(0.0471, -20)
+TIED = Activation(0.0426, 0)
+"""Twice A's scale: half of all pairs whose second operand is 0 are exactly a tie."""
+
+
+def exact_sums(a, b, c):
+    """round((x + y) / s) to the nearest integer as exact rational numbers, halves to even; (256, 256)."""
+    left = [Fraction(a.scale) * int(q - a.zero_point) / Fraction(c.scale) for q in INTEGERS]
+    right = [Fraction(b.scale) * int(q - b.zero_point) / Fraction(c.scale) for q in INTEGERS]
+    sums = np.array([[round(x + y) for y in right] for x in left])
+    return np.clip(sums + c.zero_point, ACTIVATION_MIN, ACTIVATION_MAX)
+
+
+def runtime_sums(a, b, c):
+    """The same by ONNX Runtime's integer addition, all pairs at once."""
+    parts = {}
+    for name, form in (("a", a), ("b", b), ("c", c)):
+        parts[f"{name}_scale"], parts[f"{name}_zero"] = np.float32(form.scale), np.uint8(form.zero_point + 128)
+    nodes = [
+        helper.make_node("DequantizeLinear", ["a", "a_scale", "a_zero"], ["x"]),
+        helper.make_node("DequantizeLinear", ["b", "b_scale", "b_zero"], ["y"]),
+        helper.make_node("Add", ["x", "y"], ["z"]),
+        helper.make_node("QuantizeLinear", ["z", "c_scale", "c_zero"], ["c"]),
+    ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.UINT8, [256, 256]) for name in ("a", "b")]
+    result = [helper.make_tensor_value_info("c", TensorProto.UINT8, [256, 256])]
+    constants = [numpy_helper.from_array(np.array(value), name) for name, value in parts.items()]
+    graph = helper.make_graph(nodes, "sum", ports, result, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    left, right = np.meshgrid(INTEGERS + 128, INTEGERS + 128, indexing="ij")
+    (got,) = session.run(None, {"a": left.astype(np.uint8), "b": right.astype(np.uint8)})
+    return got.astype(int) - 128
+
+
+def torch_sums(a, b, c):
+    """The same as the quantised program in PyTorch computes it."""
+    left = (torch.from_numpy(INTEGERS).float() - a.zero_point) * np.float32(a.scale)
+    right = (torch.from_numpy(INTEGERS).float() - b.zero_point) * np.float32(b.scale)
+    assert pt2e  # registers the operators
+    quantise = torch.ops.quantized_decomposed.quantize_per_tensor
+    return quantise(left[:, None] + right[None, :], c.scale, c.zero_point, -128, 127, torch.int8).numpy().astype(int)
+
+
+def test_ties_are_counted_as_exact_arithmetic_finds_them():
+    close = 0
+    for x in INTEGERS - A.zero_point:
+        for y in INTEGERS - B.zero_point:
+            total = (Fraction(A.scale) * int(x) + Fraction(B.scale) * int(y)) / Fraction(TIED.scale)
+            margin = (
+                Fraction(2) ** -22 * (abs(Fraction(A.scale) * int(x)) + abs(Fraction(B.scale) * int(y))) / Fraction(TIED.scale)
+            )
+            near = abs(total - (total.numerator // total.denominator) - Fraction(1, 2)) <= margin + Fraction(1, 10**9)
+            close += near and abs(total) <= 255
+    assert close == close_pairs(A, B, TIED.scale) > 100
+
+
+def test_without_ties_every_runtime_gives_the_exact_sum():
+    scale = next(s for s in (float(np.float32(0.06 * (1 + k * 1.7e-4))) for k in range(400)) if close_pairs(A, B, s) == 0)
+    result = Activation(scale, 5)
+    exact = exact_sums(A, B, result)
+    assert np.array_equal(runtime_sums(A, B, result), exact)
+    assert np.array_equal(torch_sums(A, B, result), exact)
+
+
+def test_with_ties_runtimes_do_differ():
+    """The planted error: what the search is for does happen."""
+    half_up = np.floor(np.add.outer((INTEGERS - A.zero_point) * A.scale, (INTEGERS - B.zero_point) * B.scale) / TIED.scale + 0.5)
+    half_up = np.clip(half_up, ACTIVATION_MIN, ACTIVATION_MAX)
+    assert (half_up != exact_sums(A, B, TIED)).sum() > 50
+
+
+def test_additions_of_a_small_network():
+    """Two levels with a block each: down.0.0, down.1.0, the skip connection, up.0.0."""
+    found = list(additions(Generator(TINY)))
+    assert [result for *_, result in found] == ["down.0.0", "down.1.0", "grow.0", "up.0.0"]
+    assert found[0][0] == "stem"
+    assert set(found[2][:2]) == {"grow.0.conv", "down.0.0"}
+
+
+def test_search_raises_only_sums_and_only_a_little():
+    generator = Generator(TINY)
+    table = {name: Activation(0.02, 0) for names in additions(generator) for name in names}
+    assert close_pairs(table["stem"], table["down.0.0.conv2"], 0.02) == 0  # whole numbers: nothing to round
+    tied = {**table, "down.0.0": Activation(0.04, 0), "up.0.0": Activation(0.03, 7)}
+    found = without_ties(tied, generator)
+    for left, right, result in additions(generator):
+        assert close_pairs(found[left], found[right], found[result].scale) == 0
+        assert tied[result].scale <= found[result].scale <= 1.04 * tied[result].scale
+        assert found[result].zero_point == tied[result].zero_point
+    assert found["stem"] == tied["stem"]
+    assert found["down.0.0"].scale > 0.04
+
+
+def test_shipped_table_has_no_ties():
+    table = QuantizedProgram.load(calibration_path(SHIPPED)).activations
+    for left, right, result in additions(load_checkpoint(SHIPPED)):
+        assert close_pairs(table[left], table[right], table[result].scale) == 0, result
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_biases_are_whole_steps_of_the_accumulator(seed):
+    rng = np.random.default_rng(seed)
+    bias = torch.from_numpy(rng.normal(0, 1, 40).astype(np.float32))
+    step = torch.from_numpy(rng.uniform(1e-5, 1e-2, 40))
+    integers = np.rint(bias.numpy().astype(np.float64) / step.numpy())
+    snapped = on_integers(bias, step)
+    assert snapped.dtype == torch.float32
+    assert np.array_equal(snapped.numpy(), (integers * step.numpy()).astype(np.float32))
+    assert np.array_equal(np.rint(snapped.numpy().astype(np.float64) / step.numpy()), integers)
+    assert (torch.abs(snapped - bias) <= step / 2 * 1.001).all()

@@ -1,0 +1,1 @@
+"""What tests share: small networks, photo folders, drivers of commands."""
