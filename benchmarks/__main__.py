@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
                 name,
                 help=benchmark.SUMMARY,
                 description=benchmark.__doc__,
-                examples=(f"python -m benchmarks {name}", f"python -m benchmarks {name} --threads 1 --rounds 20 --json"),
+                examples=benchmark.EXAMPLES,
             )
         )
     parsed = parser.parse_args(arguments)

@@ -1,19 +1,37 @@
 """The console script ``wavefill``: the verbs of ``python -m models``, and export, quantize and benchmarks with theirs.
 
 It lives here because this package is the last of the arrow and may import all the others. A package is imported when one of its
-verbs is asked for, so that ``wavefill inpaint`` needs no exporter.
+verbs is asked for. ``wavefill inpaint`` is that of export, which takes an artefact as well as a checkpoint.
 """
 
-import importlib
 import os
 import runpy
 from pathlib import Path
 
-PACKAGES: dict[str, str] = {
-    # word on the command line and package   help
-    "quantize": "find the numbers of the w8a8 scheme, and show them",
-    "export": "make, verify and list artefacts",
-    "benchmarks": "measure artefacts and training on this host",
+
+def _quantize(arguments: list[str]) -> int:
+    from quantize.__main__ import main
+
+    return main(arguments)
+
+
+def _export(arguments: list[str]) -> int:
+    from export.__main__ import main
+
+    return main(arguments)
+
+
+def _benchmarks(arguments: list[str]) -> int:
+    from benchmarks.__main__ import main
+
+    return main(arguments)
+
+
+PACKAGES = {
+    # word on the command line and package   its main   help
+    "quantize": (_quantize, "find the numbers of the w8a8 scheme, and show them"),
+    "export": (_export, "make, verify and list artefacts, and fill photos with them"),
+    "benchmarks": (_benchmarks, "measure artefacts and training on this host"),
 }
 
 EXAMPLES = (
@@ -32,12 +50,14 @@ def main(arguments: list[str]) -> int:
 
     first = arguments[0] if arguments else None
     if first in PACKAGES:
-        return int(importlib.import_module(f"{first}.__main__").main(arguments[1:]))
+        return PACKAGES[first][0](arguments[1:])
+    if first == "inpaint":
+        return _export(arguments)
     if first in VERBS:
         return models_main(arguments)
     parser = Parser(prog="wavefill", description="Fill holes in photos; train, quantise, export and measure.", examples=EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb, help_text in {**{verb: help_text for verb, (_, help_text) in VERBS.items()}, **PACKAGES}.items():
+    for verb, (_, help_text) in {**VERBS, **PACKAGES}.items():
         verbs.add_parser(verb, help=help_text)
     parser.parse_args(arguments)  # prints the help, or names what is wrong; some Pythons let ``-- VERB`` through
     return parser.error("the verb comes first")

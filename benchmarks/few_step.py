@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from models.teacher.few_step_file import FewStep
 
 SUMMARY = "Wavelet Diffusion against DDGAN: time, size, and the tone of their fills"
+EXAMPLES = ("python -m benchmarks few_step", "python -m benchmarks few_step --threads 1 --rounds 20 --json")
 KINDS = ("ddgan", "wavediff")
 
 

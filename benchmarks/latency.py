@@ -19,8 +19,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
+from export.artifact.files import check_files, find_artefacts
 from export.artifact.manifest import Manifest, read_manifest
-from export.artifact.verify import check_files, find_artefacts
 from export.backend import Array
 from export.backends import BACKENDS
 from export.coreml.toolkit import can_predict
@@ -33,6 +33,7 @@ from models.system.errors import OK, Parser, note
 from quantize.schemes import SCHEMES
 
 SUMMARY = "median milliseconds of every artefact and of eager PyTorch, interleaved"
+EXAMPLES = ("python -m benchmarks latency", "python -m benchmarks latency --threads 1 --rounds 20 --json")
 EAGER = "eager PyTorch"
 SEED = 1
 

@@ -1,11 +1,12 @@
-"""BENCHMARKS: what ``python -m benchmarks`` can measure. A benchmark is a module with SUMMARY, add_arguments and run."""
+"""BENCHMARKS: what ``python -m benchmarks`` can measure. A row is a module with SUMMARY, EXAMPLES, add_arguments and run."""
 
 from types import ModuleType
 
-from benchmarks import few_step, latency, teacher, training
+from benchmarks import few_step, latency, quality, teacher, training
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
+    "quality": quality,
     "training": training,
     "teacher": teacher,
     "few_step": few_step,

@@ -6,7 +6,6 @@ are counted by running the sampler with a denoiser that does nothing.
 """
 
 import argparse
-import importlib
 import json
 import statistics
 import sys
@@ -19,11 +18,15 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
+from export.artifact.loading import load_artefact
+from export.artifact.manifest import read_manifest
 from models.checkpoint import SHIPPED, load_checkpoint
-from models.fill.windows import Run, torch_run
+from models.fill.windows import Run
+from models.runner import torch_run
 from models.system.errors import OK, Parser
 
 SUMMARY = "seconds of a RePaint fill against the student's, network calls counted"
+EXAMPLES = ("python -m benchmarks teacher", "python -m benchmarks teacher --threads 1 --rounds 20 --json")
 SIZE = 256
 STEPS, LENGTH, REPEAT = 250, 10, 10
 """Lugmayr et al., 2022, section 5.1 and appendix: T, jump length, resamplings."""
@@ -138,13 +141,10 @@ def _unet() -> tuple[torch.nn.Module, int]:
 def _student(arguments: argparse.Namespace) -> Run:
     if arguments.artifact is None:
         return torch_run(load_checkpoint(arguments.checkpoint), SIZE)
-    from export.artifact.manifest import read_manifest
-
     size = read_manifest(arguments.artifact).size
     if size != SIZE:
         raise ValueError(f"{arguments.artifact}: made for {size}x{size}; {SIZE} is compared here")
-    artefact: Run = importlib.import_module("export").load(arguments.artifact)
-    return artefact
+    return load_artefact(arguments.artifact, threads=2)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from models.training.state import TrainState
 
 SUMMARY = "pictures a second of a training step, by losses, layout, precision and batch, interleaved"
+EXAMPLES = ("python -m benchmarks training", "python -m benchmarks training --threads 1 --rounds 20 --json")
 SEED = 1
 FULL = "adversarial: both discriminators"
 

@@ -18,8 +18,8 @@ from PIL import Image
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.data.masks import MASKS
 from models.evaluation.sheet import masked, sheet
-from models.fill.windows import torch_run
 from models.photo.images import Pixels
+from models.runner import torch_run
 from models.teacher.load import load_teacher
 from models.teacher.restore import complete
 from models.teacher.settings import parse_settings

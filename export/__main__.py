@@ -1,58 +1,72 @@
-"""``python -m export``: make, verify and list artefacts."""
+"""``python -m export``: make, verify and list artefacts, and fill photos with them.
+
+A verb's module is imported only when that verb is asked for: a converter takes seconds to import, and filling a photo needs none.
+"""
 
 import runpy
 import sys
 from pathlib import Path
+from types import ModuleType
+
+EXAMPLES = (
+    "python -m export all",
+    "python -m export coreml --scheme fp16 --size 512",
+    "python -m export verify artifacts/",
+    "python -m export inpaint photo.jpg mask.png filled.jpg --artifact artifacts/wavefill-s-256-onnx-w8a8",
+    "python -m export list",
+)
+
+
+def _make() -> ModuleType:
+    from export.commands import make
+
+    return make
+
+
+def _verify() -> ModuleType:
+    from export.commands import verify
+
+    return verify
+
+
+def _inpaint() -> ModuleType:
+    from export.commands import inpaint
+
+    return inpaint
+
+
+def _list() -> ModuleType:
+    from export.commands import list as list_
+
+    return list_
 
 
 def main(arguments: list[str]) -> int:
     """Run one verb; see ``python -m export --help``."""
-    # Imported here, not above: they take seconds, and Ctrl-C meanwhile must end as quietly as later.
-    from export.backends import artefact_backends
-    from export.commands import list as list_command
-    from export.commands import make as make_command
-    from export.commands import verify as verify_command
+    # Imported here, not above: Ctrl-C while it is imported must end as quietly as later.
+    from export.runtimes import RUNTIMES
     from models.system.errors import Parser
 
+    verbs = {
+        **{name: (_make, f"make artefacts: {name}") for name in RUNTIMES},
+        "all": (_make, "make artefacts: all formats"),
+        "verify": (_verify, "check artefacts against their manifests and PyTorch"),
+        "inpaint": (_inpaint, "fill the hole of a photo of any size"),
+        "list": (_list, "print the support matrix"),
+    }
     parser = Parser(
         prog="python -m export",
-        description="Turn a checkpoint into verified ONNX, Core ML and LiteRT artefacts.",
-        examples=(
-            "python -m export all",
-            "python -m export coreml --scheme fp16 --size 512",
-            "python -m export verify artifacts/",
-            "python -m export list",
-        ),
+        description="Turn a checkpoint into verified ONNX, Core ML and LiteRT artefacts, and run them.",
+        examples=EXAMPLES,
     )
-    verbs = parser.add_subparsers(
-        dest="verb", required=True, metavar="{" + ",".join([*artefact_backends(), "all", "verify", "list"]) + "}"
-    )
-    for verb in (*artefact_backends(), "all"):
-        what = "all formats" if verb == "all" else verb
-        make_command.add_arguments(
-            verbs.add_parser(
-                verb,
-                help=f"make artefacts: {what}",
-                description=f"Make artefacts ({what}) from a checkpoint, each checked against PyTorch.",
-                examples=(
-                    f"python -m export {verb}",
-                    f"python -m export {verb} --scheme int8 --size 512 --out artifacts",
-                    f"python -m export {verb} --checkpoint mine.safetensors --calibration photos/train",
-                ),
-            )
-        )
-    verify_command.add_arguments(
-        verbs.add_parser(
-            "verify",
-            help="check artefacts against their manifests and PyTorch",
-            description=verify_command.DESCRIPTION,
-            examples=("python -m export verify artifacts/", "python -m export verify artifacts/wavefill-s-256-onnx-fp32 --json"),
-        )
-    )
-    list_command.add_arguments(verbs.add_parser("list", help="print the support matrix", examples=("python -m export list",)))
+    parsers = parser.add_subparsers(dest="verb", required=True, metavar="{" + ",".join(verbs) + "}")
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for verb, (module, help_text) in verbs.items():
+        verb_parser = parsers.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
+        if verb == asked:
+            module().add_arguments(verb_parser)
     parsed = parser.parse_args(arguments)
-    runs = {"verify": verify_command.run, "list": list_command.run}
-    return runs.get(parsed.verb, make_command.run)(parsed)
+    return int(verbs[parsed.verb][0]().run(parsed))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """What a backend is: the protocol that `export/<name>/backend.py` files implement, and the types they exchange."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.program import Program
+if TYPE_CHECKING:
+    from export.program import Program
 
 Array = NDArray[np.generic]
 Runner = Callable[[Array, Array], Array]

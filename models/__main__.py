@@ -4,19 +4,56 @@ A verb's module is imported only when that verb is asked for: help is instant, a
 """
 
 import argparse
-import importlib
 import sys
+from types import ModuleType
 
 from models.system.errors import Parser, run_main
 
-VERBS: dict[str, tuple[str, str]] = {
-    # verb      module with add_arguments(parser) and main(args)   help
-    "train": ("models.commands.train", "train a generator on a folder of photos"),
-    "inpaint": ("models.commands.inpaint", "fill the hole of a photo of any size"),
-    "masks": ("models.commands.masks", "draw masks for an evaluation and fix them in a file"),
-    "evaluate": ("models.commands.evaluate", "measure fills against true photos, beside classical baselines"),
-    "teacher": ("models.teacher.commands.verbs", "diffusion teachers: make data for the student, never shipped"),
-    "info": ("models.commands.info", "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),
+
+def _train() -> ModuleType:
+    from models.commands import train
+
+    return train
+
+
+def _inpaint() -> ModuleType:
+    from models.commands import inpaint
+
+    return inpaint
+
+
+def _masks() -> ModuleType:
+    from models.commands import masks
+
+    return masks
+
+
+def _evaluate() -> ModuleType:
+    from models.commands import evaluate
+
+    return evaluate
+
+
+def _teacher() -> ModuleType:
+    from models.teacher.commands import verbs
+
+    return verbs
+
+
+def _info() -> ModuleType:
+    from models.commands import info
+
+    return info
+
+
+VERBS = {
+    # verb      imports the module with add_arguments(parser) and main(args)   help
+    "train": (_train, "train a generator on a folder of photos"),
+    "inpaint": (_inpaint, "fill the hole of a photo of any size"),
+    "masks": (_masks, "draw masks for an evaluation and fix them in a file"),
+    "evaluate": (_evaluate, "measure fills against true photos, beside classical baselines"),
+    "teacher": (_teacher, "diffusion teachers: make data for the student, never shipped"),
+    "info": (_info, "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),
 }
 
 EXAMPLES = (
@@ -35,9 +72,9 @@ def main(arguments: list[str]) -> int:
     for verb, (module, help_text) in VERBS.items():
         verb_parser = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
         if verb == asked:
-            importlib.import_module(module).add_arguments(verb_parser)
+            module().add_arguments(verb_parser)
     args: argparse.Namespace = parser.parse_args(arguments)
-    return int(importlib.import_module(VERBS[args.verb][0]).main(args))
+    return int(VERBS[args.verb][0]().main(args))
 
 
 if __name__ == "__main__":

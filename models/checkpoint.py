@@ -1,6 +1,5 @@
 """Checkpoints: safetensors with the ModelSpec in the header. Strict to read, atomic to write, never a pickle."""
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from models.generator import Generator
 from models.photo.place import write_atomically as write_atomically
 from models.spec import SPECS, ModelSpec
+from models.system.files import sha256 as sha256
 from models.system.foreign import reader
 
 FORMAT = "wavefill-checkpoint-1"
@@ -168,12 +168,3 @@ def check_finite(path: Path, got: Mapping[str, Tensor]) -> None:
 
 def _some(names: list[str]) -> str:
     return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")) or "none"
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

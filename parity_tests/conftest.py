@@ -13,6 +13,7 @@ import torch
 from hypothesis import settings
 
 from export.backends import BACKENDS
+from export.runtimes import RUNTIMES
 from models.checkpoint import SHIPPED, save_checkpoint
 from models.generator import Generator
 from models.spec import ModelSpec
@@ -86,6 +87,7 @@ def fake(monkeypatch) -> FakeBackend:
     monkeypatch.setattr("export.matrix.THREADS", 1)
     backend = FakeBackend()
     monkeypatch.setitem(BACKENDS, "onnx", backend)
+    monkeypatch.setitem(RUNTIMES, "onnx", backend.runtime())
     return backend
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.checkpoint import sha256
+from models.system.files import sha256
 from models.system.foreign import MAX_JSON_BYTES, read_bytes
 from models.system.temporary import sweep, temporary_folder
 

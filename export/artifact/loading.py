@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.artifact.manifest import read_manifest
-from export.artifact.verify import check_files
-from export.backends import BACKENDS
+from export.artifact.files import check_files
+from export.artifact.manifest import MANIFEST, read_manifest
 from export.errors import ToolchainMissing
-from models.system.foreign import reading
+from export.runtimes import RUNTIMES
+from models.system.foreign import read_json, reading
 
 Pixels = NDArray[np.uint8]
 
@@ -27,11 +27,11 @@ def load_artefact(folder: str | PathLike[str], threads: int) -> Callable[..., Pi
         raise ValueError(f"{path}: damaged: {'; '.join(failures)}")
     if manifest.io != "uint8":
         raise ValueError(f"{path}: a bare core (--io float); it has no uint8 signature to run")
-    backend = BACKENDS[manifest.backend]
-    reason = backend.unavailable("run")
+    runtime = RUNTIMES[manifest.backend]
+    reason = runtime.unavailable()
     if reason:
         raise ToolchainMissing(f"{path}: cannot be run here: {reason}")
-    runner = backend.load(path / manifest.model_file, threads)
+    runner = runtime.load(path / manifest.model_file, threads)
     size = manifest.size
 
     def run(*, image: Pixels, mask: Pixels) -> Pixels:
@@ -49,3 +49,22 @@ def _check(name: str, array: object, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name}: a numpy array is needed, not {type(array).__name__}")
     if array.dtype != np.uint8 or array.shape != shape:
         raise ValueError(f"{name} is {array.dtype} {array.shape}; this artefact takes uint8 {shape}")
+
+
+def model_folder(path: Path) -> Path:
+    """The folder of an artefact that is named by its folder or by the model in it (``model.onnx``, ``model.mlpackage``).
+
+    Raises:
+        ValueError: a file, or a package of Core ML, that is not the model of an artefact.
+    """
+    if not path.is_file() and not (path.is_dir() and path.suffix == ".mlpackage"):
+        return path  # a folder, or nothing at all: who loads it says what is wrong
+    folder = path.parent
+    try:
+        files = read_json(folder / MANIFEST)["files"]
+        models = {entry["name"].split("/")[0] for entry in files}  # a package is a folder of files
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        models = set()
+    if path.name not in models:
+        raise ValueError(f"--artifact: {path} is not the model in an artefact; name a folder as `python -m export` writes it")
+    return folder

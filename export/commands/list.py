@@ -11,6 +11,7 @@ from quantize.schemes import SCHEMES
 
 def add_arguments(parser: Parser) -> None:
     """Options of ``list``."""
+    parser.epilog = "examples:\n  python -m export list\n  python -m export list --json\n"
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 

@@ -22,6 +22,11 @@ DEFAULT_OUT = Path("artifacts")
 
 def add_arguments(parser: Parser) -> None:
     """Options of the verbs that make artefacts."""
+    parser.epilog = f"""examples:
+  {parser.prog}
+  {parser.prog} --scheme int8 --size 512 --out artifacts
+  {parser.prog} --checkpoint mine.safetensors --calibration photos/train
+"""
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="safetensors checkpoint (default: the shipped one)")
     parser.add_argument("--spec", choices=SPECS, help="model spec; must be the checkpoint's")
     parser.add_argument(

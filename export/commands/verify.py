@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from export.artifact.verify import Pair, Verdict, Verifier, all_well, find_artefacts
+from export.artifact.files import find_artefacts
+from export.artifact.verify import Pair, Verdict, Verifier, all_well
 from export.errors import ToolchainMissing
 from export.report import parity_text, table
 from models.system.errors import CHECK_FAILED, OK, Parser
@@ -26,8 +27,15 @@ This finds accidents (a changed byte, a mixed-up file, a runtime that computes s
 write new hashes."""
 
 
+EXAMPLES = """examples:
+  python -m export verify artifacts/
+  python -m export verify artifacts/wavefill-s-256-onnx-fp32 --json
+"""
+
+
 def add_arguments(parser: Parser) -> None:
     """Options of ``verify``."""
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument("path", type=Path, metavar="PATH", help="an artefact or a folder of artefacts")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="what they were made from (default: the shipped one)")
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="its calibration (default: found beside it)")

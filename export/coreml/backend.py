@@ -1,19 +1,17 @@
 """Core ML: ML program packages behind ImageType, executed by Core ML on macOS and by the MIL evaluator elsewhere."""
 
 import dataclasses
-import importlib.util
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from export.backend import Action, Array, Inspection, Runner
-from export.coreml import evaluator as mil_evaluator
+from export.backend import Action, Inspection, Runner
 from export.coreml import inspect as mil_inspect
+from export.coreml import runtime
 from export.coreml.package import write_package
-from export.coreml.toolkit import can_predict, coremltools, quiet_conversion
+from export.coreml.toolkit import coremltools, quiet_conversion
 from export.program import Program
 from models.conventions import POLARITY
 from models.inpainter import ImageTypeShell
@@ -39,7 +37,7 @@ class CoreMLBackend:
     """``export.backend.Backend`` for Core ML."""
 
     name = "coreml"
-    model_file = "model.mlpackage"
+    model_file = runtime.MODEL_FILE
     # quantize and dequantize are iOS 17 operators. The float schemes would run on iOS 16 as well, which no test of ours could
     # see; one operator set for the three keeps the schemes comparable and the promise testable.
     minimum_target = "iOS 17 / macOS 14"
@@ -80,8 +78,8 @@ class CoreMLBackend:
         write_package(spec, weights, folder / self.model_file)
 
     def load(self, model: Path, threads: int) -> Runner:
-        """Core ML on macOS, on its CPU (it chooses its own threads); elsewhere the MIL evaluator with ``threads`` threads."""
-        return _predict(model) if can_predict() else mil_evaluator.runner(model, threads)
+        """See ``export.coreml.runtime``."""
+        return runtime.load(model, threads)
 
     def inspect(self, model: Path) -> Inspection:
         """Signature, metadata, MACs and operators of a saved package."""
@@ -89,9 +87,7 @@ class CoreMLBackend:
 
     def unavailable(self, action: Action) -> str | None:
         """Both actions need coremltools, on any system: the evaluator reads packages with it."""
-        if importlib.util.find_spec("coremltools") is None:
-            return f"coremltools is not installed (needed to {action}); `make setup` installs it"
-        return None
+        return runtime.unavailable()
 
 
 def _module(program: Program) -> torch.nn.Module:
@@ -120,27 +116,3 @@ def _describe(spec: Any, program: Program) -> None:  # noqa: ANN401 - a protobuf
     entries[source] = entries[source].partition("+")[0]
     for key, value in program.metadata("ImageType").items():
         entries[key] = value
-
-
-def _predict(package: Path) -> Runner:
-    """Core ML itself. PIL carries the pixels in and out; nothing is computed on them here."""
-    ct = coremltools()
-    from PIL import Image
-
-    try:
-        model = ct.models.MLModel(str(package), compute_units=ct.ComputeUnit.CPU_ONLY)
-    except RuntimeError as error:
-        raise ValueError(f"{package}: Core ML cannot load it ({error})") from error
-    description = model.get_spec().description
-    (first, second), (output,) = description.input, description.output
-
-    def run_images(image: Array, mask: Array) -> Array:
-        mil_evaluator.check_arrays(description, image, mask)
-        pixels = {first.name: Image.fromarray(image[0]), second.name: Image.fromarray(mask[0, :, :, 0])}
-        return np.asarray(model.predict(pixels)[output.name].convert("RGB"))[None]
-
-    def run_tensors(normalised: Array, hole: Array) -> Array:
-        mil_evaluator.check_arrays(description, normalised, hole)
-        return np.asarray(model.predict({first.name: normalised, second.name: hole})[output.name], np.float32)
-
-    return run_images if first.type.WhichOneof("Type") == "imageType" else run_tensors

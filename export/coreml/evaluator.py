@@ -18,10 +18,9 @@ from torch import Tensor
 from export.backend import Array, Runner
 from export.coreml.ops import OPS
 from export.coreml.package import SavedProgram, read_program
+from export.coreml.ports import channels, check_arrays
 from export.errors import Unsupported
 from models.system.foreign import reader, reading
-
-_COLOUR_SPACES = {"RGB": 3, "GRAYSCALE": 1}
 
 
 @dataclass(frozen=True)
@@ -199,17 +198,9 @@ def _from_image(port: Any, array: Array) -> Tensor:  # noqa: ANN401 - port: as _
 
 def _to_image(port: Any, tensor: Tensor) -> Array:  # noqa: ANN401
     """Float (1, C, H, W) -> uint8 (1, H, W, C): clamped to 0..255 and rounded (our programs return whole numbers in range)."""
-    _channels(port)
+    channels(port)
     levels = torch.nan_to_num(tensor, nan=0.0).clamp(0, 255).round()
     return levels.permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()
-
-
-def _channels(port: Any) -> int:  # noqa: ANN401
-    kind = port.type.imageType
-    colours = kind.ColorSpace.Name(kind.colorSpace)
-    if colours not in _COLOUR_SPACES:
-        raise Unsupported(f"{port.name}: colour space {colours}; the evaluator knows {', '.join(_COLOUR_SPACES)}")
-    return _COLOUR_SPACES[colours]
 
 
 def _from_tensor(port: Any, array: Array) -> Tensor:  # noqa: ANN401 - port: as _from_image has it
@@ -218,19 +209,3 @@ def _from_tensor(port: Any, array: Array) -> Tensor:  # noqa: ANN401 - port: as 
 
 def _to_tensor(port: Any, tensor: Tensor) -> Array:  # noqa: ANN401 - port: as _to_image has it
     return tensor.contiguous().numpy()
-
-
-def check_arrays(description: Any, *arrays: Array) -> None:  # noqa: ANN401
-    """Compare arrays with the inputs that a package declares: uint8 (1, H, W, C) for images, float32 for tensors.
-
-    Raises:
-        ValueError: another shape or dtype, naming the input.
-    """
-    for port, array in zip(description.input, arrays, strict=True):
-        image = port.type.imageType
-        if port.type.WhichOneof("Type") == "imageType":
-            shape, dtype = (1, image.height, image.width, _channels(port)), "uint8"
-        else:
-            shape, dtype = tuple(port.type.multiArrayType.shape), "float32"
-        if array.shape != shape or array.dtype != dtype:
-            raise ValueError(f"{port.name}: {array.dtype} {array.shape} given, {dtype} {shape} is needed")

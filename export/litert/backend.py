@@ -3,32 +3,24 @@
 import dataclasses
 import hashlib
 import importlib.util
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from export.backend import Action, Array, Coverage, Inspection, Runner
+from export.backend import Action, Coverage, Inspection, Runner
 from export.errors import ToolchainMissing
-from export.litert import flatbuffer
+from export.litert import flatbuffer, runtime
 from export.litert.graph import integer_coverage
 from export.program import Program
 from models.system.foreign import reading
 from quantize.schemes import SCHEMES
-
-_NEEDED: dict[Action, tuple[str, ...]] = {
-    "convert": ("litert_torch", "ai_edge_litert"),
-    "run": ("ai_edge_litert",),
-}
 
 
 class LiteRTBackend:
     """Lowering by litert-torch, execution by ai-edge-litert's interpreter with its default delegate (XNNPACK)."""
 
     name = "litert"
-    model_file = "model.tflite"
+    model_file = runtime.MODEL_FILE
     minimum_target = "TensorFlow Lite 2.3, or any LiteRT"
 
     def __init__(self) -> None:
@@ -56,48 +48,8 @@ class LiteRTBackend:
         (folder / self.model_file).write_bytes(flatbuffer.pack(model))
 
     def load(self, model: Path, threads: int) -> Runner:
-        """Load a saved model into the interpreter.
-
-        Args:
-            model: a ``.tflite`` file of :meth:`convert`.
-            threads: how many threads the kernels may use.
-
-        Returns:
-            The runner. Several threads may share it: its one interpreter, which keeps inputs and results in its own memory,
-            serves them one after the other. With a runner for each thread they run at the same time.
-
-        Raises:
-            ToolchainMissing: ai-edge-litert is not installed.
-            ValueError: the file is missing or no model, or (from the runner) an input of another shape or dtype.
-        """
-        self._require("run")
-        from ai_edge_litert.interpreter import Interpreter
-
-        from export.litert.toolkit import quiet
-
-        with reading(model):
-            inputs, outputs = flatbuffer.ports(flatbuffer.read(model))
-        with reading(model), quiet():
-            interpreter = Interpreter(model_path=str(model), num_threads=threads)
-            interpreter.allocate_tensors()
-            signature = interpreter.get_signature_runner()
-        if len(inputs) != 2 or len(outputs) != 1:
-            raise ValueError(f"{model}: {len(inputs)} inputs and {len(outputs)} outputs, 2 and 1 are expected")
-
-        busy = threading.Lock()
-
-        def run(image: Array, mask: Array) -> Array:
-            arguments = {}
-            for port, value in zip(inputs, (image, mask), strict=True):
-                # The interpreter would resize its tensors to whatever comes.
-                if value.shape != port.shape or value.dtype.name != port.dtype:
-                    raise ValueError(f"{port.name}: {value.dtype.name} {value.shape} given, {port.dtype} {port.shape} is needed")
-                arguments[port.name] = np.ascontiguousarray(value)
-            with busy, reading(model):
-                # A copy: the memory belongs to the interpreter.
-                return np.array(signature(**arguments)[outputs[0].name])
-
-        return run
+        """See ``export.litert.runtime``."""
+        return runtime.load(model, threads)
 
     def inspect(self, model: Path) -> Inspection:
         """Read signature, metadata, multiply-accumulates and operators from the saved file.
@@ -110,7 +62,9 @@ class LiteRTBackend:
 
     def unavailable(self, action: Action) -> str | None:
         """Why ``action`` cannot be done here; None where it can."""
-        missing = [name for name in _NEEDED[action] if importlib.util.find_spec(name) is None]
+        if action == "run":
+            return runtime.unavailable()
+        missing = [name for name in ("litert_torch", "ai_edge_litert") if importlib.util.find_spec(name) is None]
         return f"{' and '.join(missing)} not installed (pip install 'wavefill[export]')" if missing else None
 
     def _float_file(self, program: Program) -> bytes:

@@ -1,16 +1,12 @@
 """litert-torch, called quietly: one module in, the bytes of one ``.tflite`` file out."""
 
 import contextlib
-import os
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
-from typing import IO
 
 from torch import Tensor, nn
 
-from export.quiet import quiet_torch_export
+from export.quiet import quiet
 
 
 def lower(module: nn.Module, inputs: Mapping[str, Tensor], *, quantised: bool) -> bytes:
@@ -36,37 +32,6 @@ def lower(module: nn.Module, inputs: Mapping[str, Tensor], *, quantised: bool) -
             edge = litert_torch.convert(module, sample_kwargs=dict(inputs), quant_config=config)
             content = edge.model_content()
     return bytes(content)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what the toolkits and the runtime print (from C++ too) off standard error; attached to an exception if one comes.
-
-    They announce oneDNN, missing CUDA libraries, operation counts and the XNNPACK delegate at every import, conversion or load.
-    """
-    with tempfile.TemporaryFile() as printed, quiet_torch_export():
-        try:
-            with _standard_error_to(printed):
-                yield
-        except BaseException as error:
-            printed.seek(0)
-            lines = printed.read().decode(errors="replace").strip().splitlines()
-            if lines:
-                error.add_note("the toolkit printed:\n" + "\n".join(lines[-20:]))
-            raise
-
-
-@contextlib.contextmanager
-def _standard_error_to(file: IO[bytes]) -> Iterator[None]:
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        os.dup2(file.fileno(), 2)
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 @contextlib.contextmanager

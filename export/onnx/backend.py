@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.backend import Action, Array, Coverage, Inspection, Port, Runner
+from export.backend import Action, Coverage, Inspection, Port, Runner
 from export.errors import ToolchainMissing
+from export.onnx import runtime
 from export.onnx.graph import Graph, value_shapes
 from export.onnx.integer import COUNTED, integer_coverage, lower_quantisation, sink_weights
 from export.onnx.mobile import usability_report, write_ort
 from export.onnx.names import core_trace, name_nodes, name_values, number_shell
 from export.onnx.rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
-from export.onnx.session import open_session, readable_refusals
 from export.quiet import quiet_torch_export
 from models.checkpoint import write_atomically
 from models.inpainter import Uint8Shell
@@ -32,22 +32,19 @@ if TYPE_CHECKING:
 
     from export.program import Program
 
-_ORT_TYPES = {"uint8": "uint8", "float32": "float"}
-"""ONNX Runtime's names of the types that ports have."""
-
-TOOLKITS = {"convert": ("onnx", "onnxscript"), "run": ("onnxruntime",)}
-
 
 class OnnxBackend:
     """See ``export.backend.Backend``."""
 
     name = "onnx"
-    model_file = "model.onnx"
+    model_file = runtime.MODEL_FILE
     minimum_target = "ONNX opset 18, IR 8: onnxruntime >= 1.15"
 
     def unavailable(self, action: Action) -> str | None:
         """Names the Python packages that are missing."""
-        missing = [package for package in TOOLKITS[action] if importlib.util.find_spec(package) is None]
+        if action == "run":
+            return runtime.unavailable()
+        missing = [package for package in ("onnx", "onnxscript") if importlib.util.find_spec(package) is None]
         return f"not installed: {', '.join(missing)} (pip install 'wavefill[export]')" if missing else None
 
     def convert(self, program: Program, folder: Path) -> None:
@@ -61,35 +58,8 @@ class OnnxBackend:
         write_atomically(folder / self.model_file, build_model(program).SerializeToString(deterministic=True))
 
     def load(self, model: Path, threads: int) -> Runner:
-        """Load a ``.onnx`` or ``.ort`` file into ONNX Runtime's CPU provider with default session options.
-
-        Args:
-            model: the file.
-            threads: threads inside an operator.
-
-        Raises:
-            ToolchainMissing: onnxruntime is not installed.
-            ValueError: ONNX Runtime refuses the file.
-        """
-        self._require("run")
-        session = open_session(model, threads)
-        with reading(model):
-            ports = session.get_inputs()
-            names, outputs = [port.name for port in ports], [port.name for port in session.get_outputs()]
-            if len(names) != 2 or len(outputs) != 1:
-                raise ValueError(f"{model}: {len(names)} inputs and {len(outputs)} outputs, 2 and 1 are expected")
-
-        def run(image: Array, mask: Array) -> Array:
-            for port, array in zip(ports, (image, mask), strict=True):
-                if port.type != f"tensor({_ORT_TYPES.get(array.dtype.name)})" or tuple(port.shape) != array.shape:
-                    raise ValueError(
-                        f"{port.name}: {array.dtype.name} {array.shape} given, {port.type} {tuple(port.shape)} is needed"
-                    )
-            with readable_refusals(model):
-                result: Array = session.run(outputs, dict(zip(names, (image, mask), strict=True)))[0]
-            return result
-
-        return run
+        """See ``export.onnx.runtime``."""
+        return runtime.load(model, threads)
 
     def inspect(self, model: Path) -> Inspection:
         """Read a ``.onnx`` file.

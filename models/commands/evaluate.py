@@ -1,16 +1,17 @@
-"""``python -m models evaluate``: networks and classical baselines on the same photos and holes."""
+"""``python -m models evaluate``: a network and classical baselines on the same photos and holes."""
 
 import argparse
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from models.checkpoint import SHIPPED, sha256, write_atomically
-from models.commands.inpaint import artifact_folder, artifact_run, checkpoint_run
+from models.checkpoint import SHIPPED, load_checkpoint, sha256, write_atomically
+from models.commands.inpaint import DEFAULT_SIZE
 from models.data.mask_file import MaskFile
 from models.data.photos import find_photos
 from models.evaluation.baselines import BASELINES
@@ -21,15 +22,17 @@ from models.evaluation.sheet import masked, sheet
 from models.evaluation.table import table
 from models.fill.windows import Run
 from models.photo.images import Pixels, check_output, check_place, write_photo
+from models.runner import torch_run
 from models.spec import LARGEST_SIZE
 
 EXAMPLES = """examples:
   python -m models evaluate --data photos/val --masks photos/masks
   python -m models evaluate --data photos/val --count 20 --json evaluation.json --sheet evaluation.png
-  python -m models evaluate --data photos/val --masks photos/masks --artifact artifacts/wavefill-s-256-onnx-w8a8
   python -m models evaluate --data photos/val --masks masks.npz --perceptual squeezenet1_1.safetensors \\
       --features mobilenet=mobilenet_v1_embedding.tflite --classifier mobilenet_v2=mobilenet_v2.tflite
+"""
 
+MEASURES = """\
 Photos are centre-cropped; photo i gets mask i mod n of the n masks (white: hole). PSNR and SSIM: more is better. Detail and
 checkerboard are energies of the fill over the photo's: 1 is like the photo. Lattice 4 and 8: share of the texture that repeats
 with that period, over the photo's share. Distances: less is better. Intervals are 95 % bootstrap intervals over the pictures.
@@ -39,24 +42,36 @@ a network with float inputs wants its pixels (levels, unit, symmetric, imagenet,
 
 SHEET_ROWS = 8
 
-RESERVED = {"network", *BASELINES, "photo", "hole"}
-"""Names of other rows of the table and other columns of the sheet: an artefact of such a name would take their place."""
+
+@dataclass(frozen=True)
+class Networks:
+    """What is measured.
+
+    Attributes:
+        runs: every network by its name in the table.
+        size: the picture size that they share.
+        setting: what they are, for the report's JSON.
+    """
+
+    runs: Mapping[str, Run]
+    size: int
+    setting: Mapping[str, object]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
-    parser.epilog = EXAMPLES
+    parser.epilog = EXAMPLES + "\n" + MEASURES
+    add_measuring_arguments(parser)
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones)")
+
+
+def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
+    """Photos, masks, and what is measured and written; not which network."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of photos")
     parser.add_argument(
         "--masks", type=Path, metavar="DIR|FILE", help="folder of masks, or a file of `models masks` (default: drawn by --seed)"
     )
-    parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones, unless --artifact is given)"
-    )
-    parser.add_argument(
-        "--artifact", type=Path, action="append", default=[], metavar="DIR", help="an exported artefact to measure; repeatable"
-    )
-    parser.add_argument("--size", type=int, metavar="N", help="crops of N x N pixels (default: the artefact's size, or 256)")
+    parser.add_argument("--size", type=int, metavar="N", help="crops of N x N pixels (default: the network's, or 256)")
     parser.add_argument("--count", type=int, metavar="N", help="only the first N photos")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of our own masks (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, metavar="FILE", help="network of a perceptual distance, safetensors")
@@ -69,7 +84,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Measure, print a table, write what was asked for.
+    """Measure a checkpoint, print a table, write what was asked for.
+
+    Raises:
+        ValueError: bad arguments or files, see the message.
+        ToolchainMissing: OpenCV or scikit-image is not installed.
+        OSError: a file cannot be written.
+    """
+    return measure_networks(args, lambda: checkpoint_networks(args.checkpoint, args.size))
+
+
+def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -> int:
+    """Measure networks, print a table, write what was asked for.
+
+    Args:
+        args: of :func:`add_measuring_arguments`.
+        choose: says which networks; asked when photos, masks and measuring networks have been found.
 
     Raises:
         ValueError: bad arguments or files, see the message.
@@ -90,8 +120,9 @@ def main(args: argparse.Namespace) -> int:
     photos = find_photos(args.data)[: args.count]
     masks = _masks(args.masks)
     instruments, inception, unavailable = read_instruments(args)
-    networks, size = _networks(args)
-    methods = {**{name: run_fill(run) for name, run in networks.items()}, **BASELINES}
+    networks = choose()
+    size = networks.size
+    methods = {**{name: run_fill(run) for name, run in networks.runs.items()}, **BASELINES}
     # Evenly spread rows for the sheet.
     kept = {len(photos) * row // SHEET_ROWS for row in range(SHEET_ROWS)} if args.sheet else set()
     rows: list[dict[str, Pixels]] = []
@@ -105,7 +136,7 @@ def main(args: argparse.Namespace) -> int:
     bar = tqdm(read_cases(photos, masks, size, args.seed), total=len(photos), desc="evaluate", unit="photo", disable=None)
     with bar:
         measured = evaluate(bar, methods, keep, instruments)
-    result = report(measured, _setting(args, size), unavailable, inception)
+    result = report(measured, _setting(args, networks), unavailable, inception)
     if args.json:
         write_atomically(args.json, (json.dumps(dataclasses.asdict(result), indent=2, sort_keys=True) + "\n").encode())
     if args.sheet:
@@ -120,34 +151,23 @@ def _masks(path: Path | None) -> list[Path] | MaskFile:
     return MaskFile.read(path) if path.suffix == ".npz" else find_photos(path)
 
 
-def _networks(args: argparse.Namespace) -> tuple[dict[str, Run], int]:
-    """Every network to measure by its name in the table, and the size they share."""
-    networks: dict[str, Run] = {}
-    size = args.size
-    for folder in map(artifact_folder, args.artifact):
-        name = folder.resolve().name
-        if name in networks:
-            raise ValueError(f"--artifact: {name} is given twice")
-        if name in RESERVED:
-            raise ValueError(f"--artifact: a folder cannot be called {name} here, another row has that name; rename it")
-        networks[name], own = artifact_run(folder)
-        if size not in (None, own):
-            raise ValueError(f"{folder}: made for {own}x{own} pixels, the other networks or --size say {size}")
-        size = own
-    if args.checkpoint or not args.artifact:
-        run, size = checkpoint_run(args.checkpoint or SHIPPED, size)
-        networks = {"network": run, **networks}
-    return networks, size
+def checkpoint_networks(checkpoint: Path | None, size: int | None) -> Networks:
+    """A checkpoint (default: the shipped one) in eager PyTorch.
+
+    Raises:
+        ValueError: no checkpoint, or the size does not suit it.
+    """
+    path, side = checkpoint or SHIPPED, DEFAULT_SIZE if size is None else size
+    run = torch_run(load_checkpoint(path), side)
+    return Networks({"network": run}, side, {"checkpoint_sha256": sha256(path), "artifacts": []})
 
 
-def _setting(args: argparse.Namespace, size: int) -> dict[str, object]:
+def _setting(args: argparse.Namespace, networks: Networks) -> dict[str, object]:
     """How the evaluation was run, for its JSON."""
-    checkpoint = args.checkpoint or (None if args.artifact else SHIPPED)
     return {
         "data": str(args.data),
         "masks": str(args.masks) if args.masks else f"seed {args.seed}",
-        "size": size,
-        "checkpoint_sha256": sha256(checkpoint) if checkpoint else None,
-        "artifacts": [artifact_folder(path).resolve().name for path in args.artifact],
+        "size": networks.size,
+        **networks.setting,
         "networks_sha256": network_hashes(args),
     }

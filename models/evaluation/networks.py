@@ -5,8 +5,9 @@ from pathlib import Path
 
 from models.checkpoint import sha256
 from models.evaluation.protocol import Instruments
-from models.features.network import SCALES, FeatureNetwork
+from models.features.network import FeatureNetwork
 from models.features.perceptual import PerceptualNetwork, PictureDistance
+from models.features.pixels import SCALES
 
 NEEDS = {
     # measure                              flags that bring it            what to say

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from models.features.litert import litert_network
+from models.system.errors import ToolchainMissing, one_line
+from models.system.foreign import reading
+
 MEMORY_BYTES = 3 << 30
 """Address space that the trial may take beyond what a process has anyway; the largest feature networks take a tenth."""
 
@@ -38,10 +42,6 @@ def probe(path: Path, scale: str | None) -> None:
 
 def main(path: Path, scale: str | None) -> int:
     """The trial itself; prints what is wrong."""
-    from models.features.network import litert_network
-    from models.system.errors import ToolchainMissing, one_line
-    from models.system.foreign import reading
-
     _limit()
     try:
         with reading(path):

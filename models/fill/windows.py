@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,35 +17,17 @@ from models.fill.holes import Bools as Bools
 from models.fill.holes import Box as Box
 from models.fill.holes import context_window as context_window
 from models.fill.holes import hole_groups as hole_groups
-from models.generator import Generator, fold
-from models.inpainter import Uint8Shell
 from models.photo.images import Pixels
 
 _ROWS = 256
 
 
 class Run(Protocol):
-    """A network of one size on uint8 arrays: a checkpoint's (:func:`torch_run`) or an artefact's (``export.load``)."""
+    """A network of one size on uint8 arrays: a checkpoint's (``models.runner``) or an artefact's (``export.load``)."""
 
     def __call__(self, *, image: Pixels, mask: Pixels) -> Pixels:
         """(size, size, 3) and (size, size) uint8 in, (size, size, 3) uint8 out."""
         ...
-
-
-def torch_run(generator: Generator, size: int) -> Run:
-    """The deployed form of a trained network in eager PyTorch.
-
-    Raises:
-        ValueError: the size is no multiple of ``generator.spec.multiple``.
-    """
-    shell = Uint8Shell(fold(generator, size, size))
-
-    def run(*, image: Pixels, mask: Pixels) -> Pixels:
-        with torch.inference_mode():
-            result = shell(torch.tensor(image)[None], torch.tensor(mask)[None, :, :, None])["result"]
-        return result[0].numpy()
-
-    return run
 
 
 def inpaint(photo: Pixels, mask: Pixels, run: Run, size: int, progress: Callable[[list[Box]], Iterable[Box]] = iter) -> Pixels:

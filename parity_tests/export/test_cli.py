@@ -73,7 +73,7 @@ def test_an_up_to_date_artefact_is_kept(cli, fake):
     assert fake.converted == 2
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS", "model.fake/weights.bin"])
+@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS", "model.onnx/weights.bin"])
 def test_a_damaged_artefact_is_made_anew(cli, fake, name):
     cli.make()
     good = state(cli.out / ARTEFACT)
@@ -238,7 +238,7 @@ def test_load_runs_an_artefact_and_only_reshapes(cli, fake):
     rng = np.random.default_rng(0)
     image, mask = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8), rng.integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
     result = run(image=image, mask=mask)
-    raw = fake.load(cli.out / ARTEFACT / "model.fake", 2)(image[None], mask[None, :, :, None])
+    raw = fake.load(cli.out / ARTEFACT / "model.onnx", 2)(image[None], mask[None, :, :, None])
     np.testing.assert_array_equal(result, raw[0])
     np.testing.assert_array_equal(seen[0][0][0], image)
     np.testing.assert_array_equal(seen[0][1][0, :, :, 0], mask)
@@ -256,9 +256,9 @@ def test_load_refuses_what_is_not_whole(cli, tmp_path):
         export.load(cli.out / ARTEFACT, threads=0)
     with pytest.raises(ValueError, match="not an artefact"):
         export.load(tmp_path)
-    weights = cli.out / ARTEFACT / "model.fake" / "weights.bin"
+    weights = cli.out / ARTEFACT / "model.onnx" / "weights.bin"
     weights.write_bytes(b"Weights")
-    with pytest.raises(ValueError, match=r"damaged: model.fake/weights.bin: content changed"):
+    with pytest.raises(ValueError, match=r"damaged: model.onnx/weights.bin: content changed"):
         export.load(cli.out / ARTEFACT)
 
 

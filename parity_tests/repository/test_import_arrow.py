@@ -3,7 +3,11 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import models
 
@@ -81,6 +85,65 @@ def test_packages_are_ours():
     assert Path(models.__file__) == ROOT / "models" / "__init__.py"
 
 
+def graph() -> dict[str, set[str]]:
+    """Which of our modules import which others, function bodies included; blocks for type checkers are no imports."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in modules(*ORDER)}
+    return {name: own_imports(path.read_text(encoding="utf-8"), names.keys()) - {name} for name, path in names.items()}
+
+
+def own_imports(source: str, names: Collection[str]) -> set[str]:
+    """Modules among ``names`` that a source imports anywhere."""
+    found, queue = set(), list(ast.parse(source).body)
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name in names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inside = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {full if full in names else node.module for full in inside.values()} & set(names)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            queue += node.orelse
+        else:
+            queue += ast.iter_child_nodes(node)
+    return found
+
+
+def test_no_import_cycle():
+    """No module needs itself, not even through an import that waits inside a function."""
+    order = list(TopologicalSorter(graph()).static_order())  # raises CycleError, which names the cycle
+    assert len(order) > 200, "nothing was read"
+
+
+def test_the_cycle_check_sees_lazy_imports():
+    """Planted: a cycle that is closed inside a function, and one that only a type checker sees."""
+    sources = {"a": "import b", "b": "def f():\n    from a import x", "c": "if TYPE_CHECKING:\n    import d", "d": "import c"}
+    found = {name: own_imports(source, sources) for name, source in sources.items()}
+    assert found == {"a": {"b"}, "b": {"a"}, "c": set(), "d": {"c"}}
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(found).static_order())
+
+
+BY_NAME = ("import_module(", "__import__(", "spec_from_file_location(")
+"""Ways round the arrow: an import that no reader of imports can see."""
+
+
+def test_nothing_is_imported_by_a_name_in_a_text():
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules("models", "quantize", "export", "benchmarks")
+        if any(way in path.read_text(encoding="utf-8") for way in BY_NAME)
+    }
+    assert found == {"models/system/privacy.py"}, "that one is the only door to ONNX Runtime, and takes a submodule's name"
+
+
+def test_filling_a_photo_needs_no_pytorch():
+    """Everything that makes a photo of any size out of a network of one size, and what runs an artefact."""
+    code = "import sys; sys.modules['torch'] = None; import models.fill.windows, models.photo.write, export.commands.inpaint"
+    python(code)
+    with pytest.raises(subprocess.CalledProcessError):  # planted: the blocked import is felt
+        python(f"{code}, models.runner")
+
+
 def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
@@ -96,7 +159,7 @@ def test_tables_need_no_toolkit():
     loaded = set(python("import export.backends, export.matrix, benchmarks.table, sys; print(*sys.modules)").split())
     assert {name for name in loaded if name.split(".")[0] in TOOLKITS} == set()
     # The training benchmark's rows are configurations; what trains is imported when it runs.
-    assert {name for name in loaded if name.startswith(("models.commands", "models.training."))} <= {
+    assert {name for name in loaded if name.startswith(("models.commands.train", "models.training."))} <= {
         "models.training.config",
         "models.training.run_config",
     }

@@ -146,7 +146,7 @@ def test_every_package_is_imported_from_the_wheel(installed, elsewhere):
 def test_every_verb_has_its_help(installed, elsewhere):
     helps = json.loads(run(installed / "python", "-P", "-c", HELPS, cwd=elsewhere))
     verbs = {*VERBS, *PACKAGES, *(f"teacher {verb}" for verb in TEACHER_VERBS), *(f"benchmarks {name}" for name in BENCHMARKS)}
-    verbs |= {f"export {verb}" for verb in (*artefact_backends(), "all", "verify", "list")}
+    verbs |= {f"export {verb}" for verb in (*artefact_backends(), "all", "verify", "inpaint", "list")}
     assert set(helps) == {"", *verbs, "quantize calibrate", "quantize info"}
     for path, text in helps.items():
         assert text.startswith(f"usage: wavefill {path}".rstrip() + " "), path

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from export.backend import Action, Array, Coverage, Inspection, Port, Runner
 from export.program import Program
 from export.reference import TorchBackend
+from export.runtimes import RUNTIMES
 from quantize.coverage import expected_counts
 
 Spoil = Callable[[Array, Array, Array], Array]
@@ -32,13 +34,21 @@ class FakeBackend:
     """
 
     name: str = "onnx"
-    model_file: str = "model.fake"
     minimum_target: str = "this test"
     spoil: Spoil = lambda image, mask, result: result
     during_convert: Callable[[Path], object] = lambda folder: None
     content: bytes = b"weights"
     missing: dict[Action, str] = field(default_factory=dict)
     converted: int = 0
+
+    @property
+    def model_file(self) -> str:
+        """The name that artefacts of this kind must have."""
+        return RUNTIMES[self.name].MODEL_FILE
+
+    def runtime(self) -> SimpleNamespace:
+        """This backend as a row of ``RUNTIMES``."""
+        return SimpleNamespace(MODEL_FILE=self.model_file, unavailable=lambda: self.unavailable("run"), load=self.load)
 
     def unavailable(self, action: Action) -> str | None:
         return self.missing.get(action)

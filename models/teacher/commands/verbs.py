@@ -1,9 +1,9 @@
 """``python -m models teacher``: train diffusion teachers, fill with them, make data with them, measure their samplers."""
 
 import argparse
-import importlib
 
 from models.system.errors import Parser
+from models.teacher.commands import errors_table, generate, inpaint, train
 
 EXAMPLES = """examples:
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
@@ -12,12 +12,12 @@ EXAMPLES = """examples:
   python -m models teacher generate --sampler repaint --denoiser DIR --photos photos/train --out shards --count 10000
 """
 
-VERBS: dict[str, tuple[str, str]] = {
+VERBS = {
     # verb      module with add_arguments(parser) and main(args)   help
-    "inpaint": ("models.teacher.commands.inpaint", "fill the hole of a photo with a denoiser of your own"),
-    "train": ("models.teacher.commands.train", "train a denoiser or a few-step generator on your photos"),
-    "generate": ("models.teacher.commands.generate", "complete many photos, as shards for the student's training"),
-    "errors": ("models.teacher.commands.errors_table", "measure every sampler against posteriors known in closed form"),
+    "inpaint": (inpaint, "fill the hole of a photo with a denoiser of your own"),
+    "train": (train, "train a denoiser or a few-step generator on your photos"),
+    "generate": (generate, "complete many photos, as shards for the student's training"),
+    "errors": (errors_table, "measure every sampler against posteriors known in closed form"),
 }
 
 
@@ -27,9 +27,9 @@ def add_arguments(parser: Parser) -> None:
     verbs = parser.add_subparsers(dest="teacher_verb", metavar="VERB", required=True)
     for verb, (module, help_text) in VERBS.items():
         verb_parser = verbs.add_parser(verb, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
-        importlib.import_module(module).add_arguments(verb_parser)
+        module.add_arguments(verb_parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb that was asked for."""
-    return int(importlib.import_module(VERBS[args.teacher_verb][0]).main(args))
+    return int(VERBS[args.teacher_verb][0].main(args))

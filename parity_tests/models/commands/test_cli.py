@@ -2,8 +2,6 @@
 
 import json
 import os
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +10,11 @@ from PIL import Image
 
 from models.__main__ import VERBS, main
 from models.checkpoint import load_checkpoint, sha256
-from models.fill.windows import inpaint, torch_run
+from models.fill.windows import inpaint
 from models.macs import generator_macs
 from models.photo.images import read_photo
 from models.photo.mask import read_mask
+from models.runner import torch_run
 from models.system.errors import ToolchainMissing, run_main
 from parity_tests.support.models_command import COFFEE, SMALL
 from parity_tests.support.small import small_generator
@@ -98,8 +97,6 @@ BAD = {
     "photo as checkpoint": (("photo.png", "mask.png", "out.png", "--checkpoint", "photo.png"), "not a safetensors file"),
     "no arguments": ((), "required: PHOTO, MASK, OUT"),
     "unknown option": (("photo.png", "mask.png", "out.png", "--fast"), "unrecognized arguments: --fast"),
-    "two networks": (("photo.png", "mask.png", "out.png", *SMALL, "--artifact", "a"), "not allowed with argument"),
-    "size of artefact": (("photo.png", "mask.png", "out.png", "--artifact", "a", "--size", "64"), "a size of its own"),
 }
 
 
@@ -115,58 +112,6 @@ def test_bad_input_gives_one_line_and_no_file(here, call, case):
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
     assert message in only_error(call("inpaint", *arguments))
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
-
-
-def test_artifact_runs_through_export(here, call, monkeypatch):
-    """A stand-in for the export package: inpaint must use its ``load`` and the size in the manifest, and nothing else."""
-    folder = here / "artefact"
-    folder.mkdir()
-    (folder / "manifest.json").write_text(json.dumps({"size": 32}))
-    loaded = []
-
-    def load(path):
-        loaded.append(Path(path))
-        return torch_run(small_generator(), 32)
-
-    monkeypatch.setitem(sys.modules, "export", types.SimpleNamespace(load=load))
-    assert call("inpaint", "photo.png", "mask.png", "a.png", "--artifact", "artefact")[0] == 0
-    assert call("inpaint", "photo.png", "mask.png", "b.png", *SMALL)[0] == 0
-    assert loaded == [Path("artefact")]
-    assert np.array_equal(read_photo(Path("a.png")).pixels, read_photo(Path("b.png")).pixels)
-
-
-@pytest.mark.slow
-def test_a_real_artifact_fills_like_its_checkpoint(here, call):
-    """Made by the real exporter and run by the real ONNX Runtime."""
-    from export.__main__ import main as export
-
-    made = ("onnx", "--checkpoint", "small.safetensors", "--size", "32", "--scheme", "fp32", "--out", "artifacts")
-    assert run_main(export, list(made)) == 0
-    (folder,) = Path("artifacts").iterdir()
-    assert call("inpaint", "photo.png", "mask.png", "a.png", "--artifact", folder)[0] == 0
-    assert call("inpaint", "photo.png", "mask.png", "b.png", *SMALL)[0] == 0
-    a, b = (read_photo(Path(name)).pixels.astype(int) for name in ("a.png", "b.png"))
-    assert call("inpaint", "photo.png", "mask.png", "c.png", "--artifact", folder / "model.onnx")[0] == 0
-    assert Path("c.png").read_bytes() == Path("a.png").read_bytes()
-    assert np.abs(a - b).max() <= 2  # one level in the network's picture, scaled by a filter with overshoot
-    model = max(folder.rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
-    content = bytearray(model.read_bytes())
-    content[len(content) // 2] ^= 1
-    model.write_bytes(content)
-    assert "damaged" in only_error(call("inpaint", "photo.png", "mask.png", "d.png", "--artifact", folder))
-
-
-def test_missing_toolchain_is_3(here, call, monkeypatch):
-    def load(path):
-        raise ToolchainMissing(f"{path}: cannot be run here: Core ML needs macOS")
-
-    monkeypatch.setitem(sys.modules, "export", types.SimpleNamespace(load=load))
-    code, out, err = call("inpaint", "photo.png", "mask.png", "out.png", "--artifact", "x")
-    assert (code, out, err) == (3, "", "wavefill: error: x: cannot be run here: Core ML needs macOS\n")
-
-
-def test_missing_artifact(here, call):
-    assert "nowhere" in only_error(call("inpaint", "photo.png", "mask.png", "out.png", "--artifact", "nowhere"))
 
 
 # ------------------------------------------------------------------------------------------------ evaluate and info
@@ -195,22 +140,6 @@ def test_evaluate_prints_a_table_and_two_runs_are_equal(photos, call):
     assert figures["setting"]["checkpoint_sha256"] == sha256(Path("small.safetensors"))
     assert f"{figures['methods']['telea']['hole_psnr_db']:.2f}" in out.splitlines()[2]
     assert read_photo(Path("sheet.png")).pixels.shape[1] > 6 * 32
-
-
-def test_evaluate_compares_artefacts_with_the_network(photos, call, monkeypatch):
-    for name in ("one", "two"):
-        Path(name).mkdir()
-        (Path(name) / "manifest.json").write_text(json.dumps({"size": 32}))
-    run = torch_run(small_generator(1), 32)
-    monkeypatch.setitem(sys.modules, "export", types.SimpleNamespace(load=lambda path: run))
-    options = ("evaluate", "--data", "photos", "--checkpoint", "small.safetensors")
-    code, out, _ = call(*options, "--artifact", "one", "--artifact", "two", "--json", "a.json")
-    assert code == 0
-    assert "one over network" in out
-    report = json.loads(Path("a.json").read_text())
-    assert report["methods"]["one"] == report["methods"]["two"] != report["methods"]["network"]
-    assert "given twice" in only_error(call(*options, "--artifact", "one", "--artifact", "one"))
-    assert "made for 32x32" in only_error(call(*options, "--artifact", "one", "--size", "64"))
 
 
 BAD_EVALUATION = {

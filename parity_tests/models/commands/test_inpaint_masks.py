@@ -1,9 +1,6 @@
 """Masks at the command line: both commands that fill a photo take the same options, and refuse in one line."""
 
 import argparse
-import json
-import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +10,12 @@ from PIL import Image
 from models.__main__ import main
 from models.commands import inpaint
 from models.commands.mask_options import add_mask_arguments, mask_options
-from models.fill.windows import torch_run
 from models.photo.images import read_photo
 from models.photo.mask import MaskOptions
 from models.system.errors import run_main
 from models.teacher.commands import inpaint as teacher_inpaint
 from parity_tests.models.teacher.test_denoiser import save_pipeline
 from parity_tests.support.models_command import COFFEE, SMALL
-from parity_tests.support.small import small_generator
 
 HOLE = np.zeros(COFFEE.shape[:2], bool)
 HOLE[20:50, 30:80] = True
@@ -185,86 +180,3 @@ def test_a_mask_lies_over_the_photo_as_shown(call):
 
 
 # ------------------------------------------------------------------------------------------------ --artifact
-
-
-@pytest.fixture
-def artefacts(here, monkeypatch):
-    """Three artefacts, one of each format, and a stand-in for the export package; gives the folders that were loaded."""
-    layout = {"onnx": ["model.onnx"], "litert": ["model.tflite"], "coreml": ["model.mlpackage/Manifest.json"]}
-    for name, members in layout.items():
-        entries = [{"name": member, "bytes": 1, "sha256": ""} for member in members]
-        for member in members:
-            (here / name / member).parent.mkdir(parents=True, exist_ok=True)
-            (here / name / member).write_text("x")
-        (here / name / "manifest.json").write_text(json.dumps({"size": 32, "files": entries}))
-    loaded = []
-
-    def load(path):
-        loaded.append(Path(path).resolve().name)
-        return torch_run(small_generator(), 32)
-
-    monkeypatch.setitem(sys.modules, "export", types.SimpleNamespace(load=load))
-    return loaded
-
-
-def inpaint_with(capsys, artifact):
-    code = run_main(main, ["inpaint", "photo.png", "mask.png", "out.png", "--artifact", artifact])
-    return code, *capsys.readouterr()
-
-
-@pytest.mark.parametrize(
-    ("path", "folder"),
-    [
-        ("onnx/model.onnx", "onnx"),
-        ("litert/model.tflite", "litert"),
-        ("coreml/model.mlpackage", "coreml"),
-        ("coreml/model.mlpackage/", "coreml"),
-        ("./onnx/../litert/model.tflite", "litert"),
-        ("onnx", "onnx"),
-    ],
-)
-def test_the_model_file_works_like_its_folder(here, capsys, artefacts, path, folder):
-    assert inpaint_with(capsys, path) == (0, "out.png\n", "")
-    assert inpaint_with(capsys, str(here / path))[0] == 0
-    assert artefacts == [folder, folder]
-
-
-def test_the_model_file_from_within_its_folder(here, capsys, artefacts, monkeypatch):
-    monkeypatch.chdir(here / "onnx")
-    code = run_main(main, ["inpaint", "../photo.png", "../mask.png", "../out.png", "--artifact", "model.onnx"])
-    assert code == 0, capsys.readouterr()
-    assert artefacts == ["onnx"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["lost.onnx", "lost.mlpackage", "onnx/manifest.json", "onnx/other.onnx", "broken/model.onnx", "photo.png", "list/model.onnx"],
-)
-def test_other_files_are_no_artefact(here, capsys, artefacts, path):
-    Path("lost.onnx").write_text("x")
-    Path("lost.mlpackage").mkdir()
-    Path("onnx/other.onnx").write_text("x")
-    for name, text in (("broken", "{"), ("list", "[]")):
-        Path(name).mkdir()
-        Path(name, "model.onnx").write_text("x")
-        Path(name, "manifest.json").write_text(text)
-    before = files(here)
-    code, out, err = inpaint_with(capsys, path)
-    assert (code, out) == (2, "")
-    assert err == (
-        f"wavefill: error: --artifact: {path} is not the model in an artefact; name a folder as `python -m export` writes it\n"
-    )
-    assert files(here) == before
-    assert artefacts == []
-
-
-def test_evaluate_names_an_artefact_by_its_folder(here, capsys, artefacts):
-    Path("photos").mkdir()
-    Path("photo.png").rename("photos/photo.png")
-    arguments = ["evaluate", "--data", "photos", "--artifact", "onnx/model.onnx", "--artifact", "litert", "--json", "a.json"]
-    assert run_main(main, arguments) == 0, capsys.readouterr()
-    report = json.loads(Path("a.json").read_text())
-    assert report["setting"]["artifacts"] == ["onnx", "litert"]
-    assert {"onnx", "litert"} <= set(report["methods"])
-    assert run_main(main, [*arguments, "--artifact", "onnx"]) == 2
-    assert "given twice" in capsys.readouterr().err

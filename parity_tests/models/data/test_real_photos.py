@@ -17,9 +17,9 @@ from models.data.photos import find_photos
 from models.evaluation.baselines import BASELINES
 from models.evaluation.protocol import Fill, evaluate, read_cases, run_fill
 from models.evaluation.report import difference, report
-from models.fill.windows import torch_run
 from models.generator import fold
 from models.inpainter import Uint8Shell
+from models.runner import torch_run
 from quantize.program import Activation, QuantizedProgram, calibration_path
 
 pytestmark = pytest.mark.slow

@@ -7,15 +7,14 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from models.__main__ import main
 from models.data.mask_file import MaskFile
 from models.evaluation.baselines import BASELINES, mean_fill
 from models.evaluation.metrics.energy import ENERGIES
 from models.evaluation.metrics.pixels import IDENTICAL_DB, hole_psnr, picture_ssim
 from models.evaluation.protocol import Figures, Measured, centre_crop, evaluate, measure, read_cases, run_fill
 from models.evaluation.report import CLASSICAL, difference, intervals, report, summary
-from models.fill.windows import torch_run
-from models.system.errors import ToolchainMissing, run_main
+from models.runner import torch_run
+from models.system.errors import ToolchainMissing
 from parity_tests.support.small import small_generator
 
 PHOTO = np.ascontiguousarray(skimage.data.coffee()[:64, :80])
@@ -173,15 +172,6 @@ def test_evaluate_measures_every_method_on_every_case(folders):
     for case, row in zip(cases, table["network"], strict=True):
         assert row == measure(methods["network"](case.photo, case.hole), case)
         assert row.pixels["hole_psnr_db"] < 40
-
-
-@pytest.mark.parametrize("name", ["network", *BASELINES, "photo", "hole"])
-def test_an_artefact_cannot_take_another_row_s_name(tmp_path, name, capsys):
-    Image.fromarray(PHOTO).save(tmp_path / "photo.png")
-    (tmp_path / name).mkdir()
-    arguments = ["evaluate", "--data", str(tmp_path), "--artifact", str(tmp_path / name)]
-    assert run_main(main, arguments) == 2
-    assert f"a folder cannot be called {name} here" in capsys.readouterr().err
 
 
 def test_intervals_agree_with_the_normal_approximation():

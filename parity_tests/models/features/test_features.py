@@ -9,8 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from models.features.distance import perceptual_distance
-from models.features.network import SCALES, FeatureNetwork
+from models.features.network import FeatureNetwork
 from models.features.perceptual import PerceptualNetwork, PictureDistance
+from models.features.pixels import SCALES
 from models.features.squeezenet import FIRES, SqueezeNetTaps
 from models.features.vgg import VGG_BLOCKS
 from models.losses.perceptual import read_perceptual

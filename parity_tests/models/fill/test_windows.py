@@ -6,7 +6,8 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.fill.windows import Box, context_window, fill_window, hole_groups, inpaint, scale_known, torch_run
+from models.fill.windows import Box, context_window, fill_window, hole_groups, inpaint, scale_known
+from models.runner import torch_run
 from parity_tests.support.small import small_generator
 
 SIZE = 16

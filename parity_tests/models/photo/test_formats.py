@@ -1,10 +1,8 @@
 """Kinds of files: AVIF, HEIC and TIFF, symbolic links, and an artefact named by its model file."""
 
 import importlib.util
-import json
 import sys
 import tomllib
-import types
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 from PIL import Image
 
 from models.data.photo_index import photo_size
-from models.fill.windows import torch_run
 from models.photo import read
 from models.photo.formats import MAX_PIXELS
 from models.photo.images import read_photo
@@ -20,7 +17,6 @@ from models.photo.place import check_output
 from models.system.errors import ToolchainMissing
 from parity_tests.support.models_command import COFFEE
 from parity_tests.support.photo_cases import KEPT, described, fill, filled, said
-from parity_tests.support.small import small_generator
 
 HEIC_HEADS = {
     "a phone's": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
@@ -162,41 +158,3 @@ def test_links_that_lead_to_the_input_in_a_circle_or_nowhere_are_refused(here):
     assert Path("photo.png").read_bytes() == before
     with pytest.raises(ValueError, match="overwrite its own input"):
         check_output(Path("a.png"), Path("photo.png"))
-
-
-# ------------------------------------------------------------------------------------------------ artefacts
-
-
-def test_an_artefact_may_be_named_by_its_model_file(here, monkeypatch):
-    folder = here / "artefact"
-    folder.mkdir()
-    (folder / "manifest.json").write_text(json.dumps({"size": 32, "files": [{"name": "model.onnx"}]}))
-    (folder / "model.onnx").write_bytes(b"model")
-    loaded = []
-
-    def load(path):
-        loaded.append(Path(path))
-        return torch_run(small_generator(), 32)
-
-    monkeypatch.setitem(sys.modules, "export", types.SimpleNamespace(load=load))
-    for name in ("artefact", "artefact/model.onnx"):
-        assert fill("photo.png", f"{Path(name).name}.png", network=("--artifact", name))[0] == 0
-    assert loaded == [Path("artefact"), Path("artefact")]
-    assert Path("artefact.png").read_bytes() == Path("model.onnx.png").read_bytes()
-    Path("lone.onnx").write_bytes(b"model")
-    line = only_line(fill("photo.png", "out.png", network=("--artifact", "lone.onnx")), 2)
-    assert "--artifact: lone.onnx is not the model in an artefact; name a folder as `python -m export` writes it" in line
-
-
-@pytest.mark.slow
-def test_a_real_artefact_by_its_model_file(here):
-    """Made by the real exporter and run by the real ONNX Runtime."""
-    from export.__main__ import main as export
-    from models.system.errors import run_main
-
-    made = ("onnx", "--checkpoint", "small.safetensors", "--size", "32", "--scheme", "fp32", "--out", "artifacts")
-    assert run_main(export, list(made)) == 0
-    (model,) = Path("artifacts").glob("*/*.onnx")
-    for name, path in (("a.png", model), ("b.png", model.parent)):
-        assert fill("photo.png", name, network=("--artifact", str(path)))[0] == 0
-    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()

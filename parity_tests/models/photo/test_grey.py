@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.fill.windows import inpaint, torch_run
+from models.fill.windows import inpaint
 from models.photo.raster import Raster
+from models.runner import torch_run
 from parity_tests.support.models_command import COFFEE
 from parity_tests.support.photo_cases import HOLE, KEPT, filled
 from parity_tests.support.small import small_generator

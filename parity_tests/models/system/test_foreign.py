@@ -170,7 +170,6 @@ def test_the_bounds_are_where_they_are_said_to_be(tmp_path):
 OWN_JSON = {
     "models/checkpoint.py": "sorted_header: bytes that the library has just made",
     "models/commands/info.py": "the text of ModelSpec.to_json",
-    "models/commands/inpaint.py": "a manifest that export.load has read and checked",
     "models/system/foreign.py": "the reader itself",
 }
 

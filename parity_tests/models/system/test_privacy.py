@@ -141,13 +141,15 @@ COMMANDS = {
     "quantize calibrate": f"-m quantize calibrate {SMALL} --data photos --count 2 --out table.json",
     "quantize info": "-m quantize info",
     "models train": f"-m parity_tests.support.train_driver train --preset tiny-gan --data photos --out run {STEPS}",
-    "models inpaint": "-m models inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
+    "models inpaint": f"-m models inpaint photo.png mask.png plain.png {SMALL} --size 32",
+    "export inpaint": "-m export inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
     "models masks": "-m models masks --out masks.npz --size 16 --count 2",
     "models evaluate": f"-m models evaluate --data photos {SMALL} --size 32 --count 2",
     "models teacher": "-m models teacher inpaint photo.png mask.png teacher.png --denoiser ddpm --sampler ddnm --steps 5",
     "models teacher train": f"-m models teacher train --kind ddpm --data photos --out teacher {TINY_TEACHER} {STEPS}",
     "models info": "-m models info small.safetensors",
     "benchmarks latency": f"-m benchmarks latency --artifacts made {SMALL} --rounds 3 --threads 1",
+    "benchmarks quality": f"-m benchmarks quality --data photos {SMALL} --artifact made/small-32-onnx-fp32 --count 2",
     "benchmarks training": ("-m", "benchmarks", "training", "--threads=1", "--rounds=1", "--only", "generator alone, L1"),
     "benchmarks few_step": "-m benchmarks few_step --size 16 --batch 1 --threads 1 --rounds 3",
 }
@@ -155,7 +157,7 @@ COMMANDS = {
 
 `benchmarks teacher` takes minutes, and uses nothing that is not here.
 """
-DAILY = ("library", "models inpaint")
+DAILY = ("library", "export inpaint")
 """The rest are left to `make test-all`."""
 
 

@@ -14,7 +14,7 @@ from models.system.temporary import sweep, temporary_file, temporary_folder
 ROOT = Path(__file__).parents[3]
 KILLED = """
 import os, pathlib, signal, sys
-from models import temporary
+from models.system import temporary
 with getattr(temporary, sys.argv[1])(pathlib.Path(sys.argv[2])):
     os.kill(os.getpid(), signal.SIGKILL)
 """
