@@ -149,7 +149,8 @@ def test_every_verb_has_its_help(installed, elsewhere):
     verbs |= {f"export {verb}" for verb in (*artefact_backends(), "all", "verify", "inpaint", "list")}
     assert set(helps) == {"", *verbs, "quantize calibrate", "quantize info"}
     for path, text in helps.items():
-        assert text.startswith(f"usage: wavefill {path}".rstrip() + " "), path
+        typed = path.replace("export inpaint", "inpaint")  # the console script's own verb; both work
+        assert text.startswith(f"usage: wavefill {typed}".rstrip() + " "), path
         assert " -m " not in text, path
 
 

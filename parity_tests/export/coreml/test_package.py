@@ -19,8 +19,8 @@ import skimage.data
 import torch
 from PIL import Image
 
-from export.coreml import backend
 from export.coreml import evaluator as mil_evaluator
+from export.coreml import runtime
 from export.coreml.evaluator import Evaluator
 from export.coreml.inspect import Coverage, integer_coverage
 from export.coreml.ops import OPS
@@ -201,7 +201,7 @@ def test_the_way_into_core_ml(packages: dict[str, Path], monkeypatch: pytest.Mon
 
     expected = BACKEND.load(packages["fp32"], 1)(photo(SIZE), hole(SIZE))
     monkeypatch.setattr(ct.models, "MLModel", StandIn)
-    monkeypatch.setattr(backend, "can_predict", lambda: True)
+    monkeypatch.setattr(runtime, "can_predict", lambda: True)
     run = BACKEND.load(packages["fp32"], 1)
     assert np.array_equal(run(photo(SIZE), hole(SIZE)), expected)
     with pytest.raises(ValueError, match="mask: uint8"):
@@ -234,7 +234,7 @@ def test_same_bytes_from_another_process_in_another_folder(packages: dict[str, P
     script = """
         import pathlib, sys
         from parity_tests.export.coreml import test_package as tests
-        for module in (tests.backend, sys.modules["models.generator"], sys.modules["quantize.program"]):
+        for module in (sys.modules["export.coreml.backend"], sys.modules["models.generator"], sys.modules["quantize.program"]):
             assert pathlib.Path(module.__file__).is_relative_to(pathlib.Path.cwd()), module
         network = tests.generator.__wrapped__()
         for name, program in tests.programs.__wrapped__(network).items():
