@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from models.commands.mask_options import add_mask_arguments, mask_options
 from models.fill.holes import region_of_interest
+from models.fill.parameters import DEFAULTS, Parameters
 from models.fill.windows import Run, inpaint
 from models.photo.formats import MAX_PIXELS, WRITE_FORMATS
 from models.photo.images import Pixels
@@ -35,6 +36,11 @@ profile, XMP, resolution and text are kept as far as the format holds them; what
 """
 
 DEFAULT_SIZE = 256
+
+DETAIL: dict[str, tuple[str, Parameters | None]] = {
+    "auto": ("tone and detail of the hole come from the photo around it (default)", DEFAULTS),
+    "off": ("what the network makes, scaled up", None),
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,9 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     parser.add_argument(
         "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
+    )
+    parser.add_argument(
+        "--detail", choices=DETAIL, default="auto", help="; ".join(f"{name}: {what}" for name, (what, _) in DETAIL.items())
     )
 
 
@@ -120,7 +129,7 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
         # A bar only on a terminal, and only where there are several holes to wait for.
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
-        fill = inpaint(photo.patch.pixels(), part, network.load(), network.size, bar)
+        fill = inpaint(photo.patch.pixels(), part, network.load(), network.size, bar, DETAIL[args.detail][1])
         photo.patch.fill(fill, part > 0)
         del fill
     for line in write_picture(args.out, photo):

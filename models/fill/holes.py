@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.conventions import MASK_THRESHOLD
+from models.fill.arrays import Bools, Pixels
 
-Bools = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]
-
-CONTEXT = 2.0
+CONTEXT = 2
 """Side of a window as a multiple of its hole's longer side: the hole covers at most about a quarter of what the network sees."""
+
+THICK = 4
+"""A hole is thick where it covers a whole square of a cell's side divided by this (32 pixels of a network of 256)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,16 @@ class Box:
     def slices(self) -> tuple[slice, slice]:
         """Index of the rectangle in an (H, W, ...) array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def intersection(self, other: "Box") -> "Box | None":
+        """What both have; None: nothing."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Box(top, left, bottom, right) if top < bottom and left < right else None
+
+    def moved(self, down: int, right: int) -> "Box":
+        """The same rectangle elsewhere."""
+        return Box(self.top + down, self.left + right, self.bottom + down, self.right + right)
 
     def within(self, window: "Box") -> "Box":
         """The same rectangle in the coordinates of a window that holds it."""
@@ -65,7 +75,9 @@ def hole_groups(hole: Bools, cell: int) -> list[Box]:
     """Bounding boxes of groups of holes, in reading order; holes nearer than about ``cell`` pixels are one group.
 
     Connected components (8 neighbours) of a coarse grid: far-apart holes get windows of their own at a finer scale, and a mask
-    of scattered dots does not cost one window a dot. Boxes may overlap.
+    of scattered dots does not cost one window a dot. A component that is longer than a cell but nowhere thick (a wire, text, a
+    scratch, dust) is cut along the grid: each part has known pixels on both sides, and is filled at the photo's own scale
+    instead of in one window that shrinks it to nothing. Boxes may overlap.
 
     Args:
         hole: (H, W) bool.
@@ -75,7 +87,9 @@ def hole_groups(hole: Bools, cell: int) -> list[Box]:
     rows, columns = -(-height // cell), -(-width // cell)
     padded = np.zeros((rows * cell, columns * cell), bool)
     padded[:height, :width] = hole
-    waiting = set(map(tuple, np.argwhere(padded.reshape(rows, cell, columns, cell).any(axis=(1, 3))).tolist()))
+    squares = padded.reshape(rows, cell, columns, cell)
+    thick = _thick(squares, cell)
+    waiting = set(map(tuple, np.argwhere(squares.any(axis=(1, 3))).tolist()))
     boxes = []
     for start in sorted(waiting):
         if start not in waiting:
@@ -88,8 +102,22 @@ def hole_groups(hole: Bools, cell: int) -> list[Box]:
             waiting -= near
             component += near
             frontier += near
-        boxes.append(_tight_box(hole, component, cell))
+        box = _tight_box(hole, component, cell)
+        if max(box.height, box.width) > cell and not any(thick[place] for place in component):
+            boxes += [_tight_box(hole, [place], cell) for place in sorted(component)]
+        else:
+            boxes.append(box)
     return boxes
+
+
+def _thick(squares: Bools, cell: int) -> Bools:
+    """(rows, columns) bool: cells in which one of the squares of a finer grid is all hole."""
+    side = max(1, cell // THICK)
+    count = cell // side
+    rows, _, columns, _ = squares.shape
+    finer = squares[:, : count * side, :, : count * side].reshape(rows, count, side, columns, count, side)
+    squares_of_hole = np.asarray(finer.all(axis=(2, 5)))
+    return np.asarray(squares_of_hole.any(axis=(1, 3)))
 
 
 def _tight_box(hole: Bools, component: list[tuple[int, ...]], cell: int) -> Box:
@@ -107,9 +135,10 @@ def context_window(group: Box, shape: tuple[int, ...], size: int) -> Box:
     Args:
         group: bounding box of the hole.
         shape: (H, W) of the photo.
-        size: the network's size; a window is no smaller, so that small holes are filled at full resolution.
+        size: the network's size. A window's side is a multiple of it: small holes are filled at full resolution, and large ones
+            scaled by a whole factor.
     """
-    side = max(size, round(CONTEXT * max(group.height, group.width)))
+    side = size * -(-CONTEXT * max(group.height, group.width) // size)
     top, bottom = _span(group.top, group.bottom, side, shape[0])
     left, right = _span(group.left, group.right, side, shape[1])
     return Box(top, left, bottom, right)

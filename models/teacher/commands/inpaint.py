@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from models.commands.mask_options import add_mask_arguments, mask_options
 from models.conventions import MASK_THRESHOLD
-from models.fill.windows import hole_groups, inpaint
+from models.fill.holes import hole_groups
+from models.fill.windows import inpaint
 from models.photo.images import WRITE_FORMATS, Pixels, check_output, read_photo, write_photo
 from models.photo.mask import read_mask
 from models.system.errors import note
@@ -106,7 +107,8 @@ def fill(args: argparse.Namespace, settings: SamplerSettings, photo: Pixels, mas
                 callback=lambda _: tick(bar),
             )
         )
-        return inpaint(photo, mask, run, teacher.size)
+        # The teacher's own picture: what is copied from the photo would be in every sampler's alike.
+        return inpaint(photo, mask, run, teacher.size, parameters=None)
 
 
 def tick(bar: "tqdm[Never]") -> None:

@@ -1,16 +1,24 @@
 """Free-size filling: kept pixels, holes, windows, scaling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.fill.windows import Box, context_window, fill_window, hole_groups, inpaint, scale_known
+from models.fill.holes import Box, context_window, hole_groups
+from models.fill.match import matches
+from models.fill.parameters import DEFAULTS, Parameters
+from models.fill.window import scaled
+from models.fill.windows import inpaint
 from models.runner import torch_run
 from parity_tests.support.small import small_generator
 
 SIZE = 16
+SMALL = Parameters(band=1, patch=4, samples=2)
+"""Patches that fit into a network of this size several times."""
 ASTRONAUT = np.ascontiguousarray(skimage.data.astronaut())
 network = torch_run(small_generator(), SIZE)
 few = settings(deadline=None, max_examples=80)
@@ -41,12 +49,12 @@ def pairs(draw):
 
 
 @pytest.mark.parametrize("run", [network, garbage], ids=["network", "garbage"])
-@given(pair=pairs())
+@given(pair=pairs(), parameters=st.sampled_from([None, DEFAULTS, SMALL]))
 @few
-def test_kept_pixels_are_bit_identical_and_inputs_unchanged(run, pair):
+def test_kept_pixels_are_bit_identical_and_inputs_unchanged(run, pair, parameters):
     photo, mask = pair
     before = photo.copy(), mask.copy()
-    result = inpaint(photo, mask, run, SIZE)
+    result = inpaint(photo, mask, run, SIZE, parameters=parameters)
     assert result.dtype == np.uint8
     assert result.shape == photo.shape
     assert result is not photo
@@ -55,37 +63,44 @@ def test_kept_pixels_are_bit_identical_and_inputs_unchanged(run, pair):
     assert np.array_equal(mask, before[1])
 
 
-@given(pair=pairs(), seed=st.integers(0, 1000))
+@given(pair=pairs(), seed=st.integers(0, 1000), parameters=st.sampled_from([None, SMALL]))
 @few
-def test_content_under_the_hole_is_irrelevant(pair, seed):
+def test_content_under_the_hole_is_irrelevant(pair, seed, parameters):
     photo, mask = pair
     other = np.random.default_rng(seed).integers(0, 256, photo.shape, dtype=np.uint8)
     replaced = np.where(mask[:, :, None] >= 128, other, photo)
-    assert np.array_equal(inpaint(photo, mask, network, SIZE), inpaint(replaced, mask, network, SIZE))
+    fills = [inpaint(picture, mask, network, SIZE, parameters=parameters) for picture in (photo, replaced)]
+    assert np.array_equal(*fills)
 
 
-def test_a_scaling_that_leaks_is_noticed(monkeypatch):
-    """The planted error: scale the photo as it is, with whatever stands under the hole."""
+def scaling(photo, hole, size):
+    return replace(scaled(photo, hole, size), picture=scaled(photo, np.zeros_like(hole), size).picture)
 
-    def leaking(photo, hole, shape):
-        return scale_known(photo, np.zeros_like(hole), shape)[0], scale_known(photo, hole, shape)[1]
 
-    monkeypatch.setattr("models.fill.windows.scale_known", leaking)
+def sources(cells, reached, known, parameters):
+    return matches(cells, reached, np.ones_like(known), parameters)
+
+
+@pytest.mark.parametrize(("part", "leak"), [("scaled", scaling), ("matches", sources)])
+def test_a_part_that_looks_under_the_hole_is_noticed(monkeypatch, part, leak):
+    """The planted errors: a step that takes everything for known, with whatever stands under the hole."""
+    monkeypatch.setattr(f"models.fill.window.{part}", leak)
     photo = ASTRONAUT[:100, :100]
     mask = np.zeros((100, 100), np.uint8)
     mask[11:77, 13:78] = 255
     replaced = np.where(mask[:, :, None] >= 128, np.uint8(255), photo)
-    assert not np.array_equal(inpaint(photo, mask, network, SIZE), inpaint(replaced, mask, network, SIZE))
+    fills = [inpaint(picture, mask, network, SIZE, parameters=SMALL) for picture in (photo, replaced)]
+    assert not np.array_equal(*fills)
 
 
-@given(pair=pairs())
+@given(pair=pairs(), parameters=st.sampled_from([None, DEFAULTS, SMALL]))
 @few
-def test_every_hole_pixel_is_filled(pair):
+def test_every_hole_pixel_is_filled(pair, parameters):
     """A flat grey photo with a screaming hole and a network that answers the same grey: no hole pixel may be left."""
     _, mask = pair
     photo = np.full((*mask.shape, 3), 90, np.uint8)
     photo[mask >= 128] = 255
-    assert np.unique(inpaint(photo, mask, flat(90), SIZE)).tolist() == [90]
+    assert np.unique(inpaint(photo, mask, flat(90), SIZE, parameters=parameters)).tolist() == [90]
 
 
 def test_a_photo_of_the_networks_size_goes_straight_through():
@@ -95,7 +110,7 @@ def test_a_photo_of_the_networks_size_goes_straight_through():
     mask[2:9, 3:14] = 255
     mask[15, 0] = 200
     cleared = np.where(mask[:, :, None] >= 128, np.uint8(0), photo)
-    assert np.array_equal(inpaint(photo, mask, network, SIZE), network(image=cleared, mask=mask))
+    assert np.array_equal(inpaint(photo, mask, network, SIZE, parameters=None), network(image=cleared, mask=mask))
 
 
 def test_a_small_hole_in_a_large_photo_is_filled_at_full_resolution():
@@ -126,7 +141,7 @@ def test_far_apart_holes_are_filled_one_by_one_and_near_ones_together():
     mask[10:14, 10:14] = 255
     mask[20:24, 20:24] = 255
     mask[400:410, 450:460] = 255
-    result = inpaint(ASTRONAUT, mask, spy, 64)
+    result = inpaint(ASTRONAUT, mask, spy, 64, parameters=None)
     assert calls == [32, 100]
     assert (result[mask == 255] == 7).all()
 
@@ -146,7 +161,7 @@ def test_holes_that_touch_the_border(region):
     photo = ASTRONAUT[:64, :64]
     mask = np.zeros((64, 64), np.uint8)
     mask[region] = 255
-    result = inpaint(photo, mask, flat(12), 64)
+    result = inpaint(photo, mask, flat(12), 64, parameters=None)
     assert (result[mask == 255] == 12).all()
     assert np.array_equal(result[mask == 0], photo[mask == 0])
 
@@ -208,32 +223,6 @@ def test_windows_hold_their_hole_and_stay_inside(shape, corner, extent, size):
     window = context_window(group, shape, size)
     assert 0 <= window.top <= group.top < group.bottom <= window.bottom <= shape[0]
     assert 0 <= window.left <= group.left < group.right <= window.right <= shape[1]
-    side = max(size, 2 * max(group.height, group.width))
+    side = size * -(-2 * max(group.height, group.width) // size)
+    assert side >= 2 * max(group.height, group.width)
     assert (window.height, window.width) == (min(side, shape[0]), min(side, shape[1]))
-
-
-def test_scaling_keeps_a_flat_picture_flat_up_to_the_hole():
-    """Division by the certainty: no dark or bright rim along the hole."""
-    photo = np.full((90, 70, 3), 200, np.uint8)
-    hole = np.zeros((90, 70), bool)
-    hole[20:61, 13:44] = True
-    photo[hole] = 0
-    for shape in ((30, 23), (13, 11), (180, 140)):
-        small, small_hole = scale_known(photo, hole, shape)
-        assert small_hole.any()
-        assert (small[~small_hole] == 200).all()
-
-
-def test_scaling_down_is_the_area_average():
-    photo = ASTRONAUT[:64, :64]
-    small, _ = scale_known(photo, np.zeros((64, 64), bool), (16, 16))
-    mean = photo.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3))
-    assert np.abs(small - mean).max() <= 0.5 + 1e-3
-
-
-def test_a_hole_thinner_than_a_scaled_pixel_is_still_filled_from_its_surroundings():
-    photo = np.full((200, 200, 3), 60, np.uint8)
-    hole = np.zeros((200, 200), bool)
-    hole[100, 20:180] = True
-    photo[hole] = 255
-    assert (fill_window(photo, hole, garbage, SIZE) == 60).all()

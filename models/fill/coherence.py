@@ -1,0 +1,62 @@
+"""Which source each patch takes: alike, continuing its neighbours' sources, and not the same one everywhere."""
+
+import numpy as np
+
+from models.fill.arrays import Positions
+from models.fill.match import Matches
+from models.fill.parameters import Parameters
+
+
+def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
+    """Choose a source for every patch of the hole.
+
+    The nearest patch alone repeats itself over smooth areas, as tiles. So a source that continues a neighbour's (the same offset,
+    as in PatchMatch, Barnes et al., 2009, section 3.2) is cheaper, and one that is used already is dearer. Patches choose
+    in turns, in reading order and back, each knowing what the others have.
+
+    Args:
+        found: distances of patches and sources.
+        parameters: ``coherence``, ``reuse`` and ``sweeps`` are used.
+
+    Returns:
+        (Q,) index into ``found.sources`` for each wanted patch. Of equally good ones the first.
+    """
+    distances = found.distances
+    best = distances.argmin(axis=1)
+    nearest = np.sort(distances[np.arange(len(best)), best])
+    usual = int(nearest[len(nearest) // 2]) + int(distances.sum(dtype=np.int64) // distances.size) // 64 + 1
+    bonus, penalty = usual * parameters.coherence // 256, usual * parameters.reuse // 256
+    uses = np.bincount(best, minlength=len(found.sources))
+    known = {(int(row), int(column)): index for index, (row, column) in enumerate(found.sources)}
+    neighbours = _neighbours(found.wanted)
+    order = range(len(best))
+    for sweep in range(parameters.sweeps):
+        for patch in order if sweep % 2 == 0 else reversed(order):
+            uses[best[patch]] -= 1
+            cost = distances[patch] + penalty * uses
+            choice = int(cost.argmin())
+            least = (int(cost[choice]), choice)
+            votes: dict[int, int] = {}
+            for other, down, right in neighbours[patch]:
+                row, column = found.sources[best[other]]
+                continued = known.get((int(row) - down, int(column) - right))
+                if continued is not None:
+                    votes[continued] = votes.get(continued, 0) + 1
+            for source, count in votes.items():
+                least = min(least, (int(cost[source]) - bonus * count, source))
+            best[patch] = least[1]
+            uses[least[1]] += 1
+    return best
+
+
+def _neighbours(wanted: Positions) -> list[list[tuple[int, int, int]]]:
+    """For each patch those above, below, left and right: (index, rows down to it, columns right to it)."""
+    rows, columns = (np.unique(wanted[:, axis]).tolist() for axis in (0, 1))
+    index = {(int(row), int(column)): number for number, (row, column) in enumerate(wanted)}
+    result = []
+    for row, column in wanted.tolist():
+        i, j = rows.index(row), columns.index(column)
+        around = [(rows[k], column) for k in (i - 1, i + 1) if 0 <= k < len(rows)]
+        around += [(row, columns[k]) for k in (j - 1, j + 1) if 0 <= k < len(columns)]
+        result.append([(index[r, c], r - row, c - column) for r, c in around if (r, c) in index])
+    return result

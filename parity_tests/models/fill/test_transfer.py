@@ -1,0 +1,181 @@
+"""Matching, choosing and blending against the plainest code that does the same, and on textures whose answer is known."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.evaluation.metrics.energy import detail_energy
+from models.fill.blend import detail, window
+from models.fill.coherence import chosen_sources
+from models.fill.holes import Box
+from models.fill.match import MEAN_WEIGHT, Matches, matches
+from models.fill.parameters import DEFAULTS, Parameters
+from models.fill.window import fill_window
+
+few = settings(deadline=None, max_examples=30)
+PATCHES = [Parameters(patch=4, samples=2), Parameters(patch=4, samples=4), Parameters(patch=2, samples=1), Parameters(patch=8)]
+
+
+@st.composite
+def pictures(draw):
+    """Cells of a small picture with a hole, and cells that are neither hole nor known."""
+    shape = draw(st.integers(1, 20)), draw(st.integers(1, 20))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    # Few values: many equal distances.
+    cells = rng.integers(0, draw(st.sampled_from([2, 256])), (*shape, 3)).astype(np.uint8)
+    reached = np.zeros(shape, bool)
+    top, left = rng.integers(shape[0]), rng.integers(shape[1])
+    reached[top : top + rng.integers(1, 6), left : left + rng.integers(1, 6)] = True
+    known = ~reached
+    known[:, shape[1] - rng.integers(3) :] = False
+    return cells, reached, known
+
+
+def described(cells, corner, parameters):
+    """What a patch is compared by, in exact fractions of numpy's means."""
+    row, column = corner
+    patch = cells[row : row + parameters.patch, column : column + parameters.patch].astype(float)
+    mean = np.floor(patch.mean(axis=(0, 1)) + 0.5)
+    part = parameters.patch // parameters.samples
+    parts = patch.reshape(parameters.samples, part, parameters.samples, part, 3).mean(axis=(1, 3))
+    return np.concatenate([(np.floor(parts + 0.5) - mean).clip(-127, 127).ravel(), MEAN_WEIGHT * mean])
+
+
+@given(picture=pictures(), parameters=st.sampled_from(PATCHES))
+@few
+def test_distances_are_those_of_the_descriptors(picture, parameters):
+    cells, reached, known = picture
+    patch = parameters.patch
+    found = matches(cells, reached, known, parameters)
+    corners = [(r, c) for r in range(reached.shape[0] - patch + 1) for c in range(reached.shape[1] - patch + 1)]
+    inside = {corner: np.s_[corner[0] : corner[0] + patch, corner[1] : corner[1] + patch] for corner in corners}
+    sources = [corner for corner in corners if known[inside[corner]].all()]
+    if found is None:
+        hole = [corner for corner in corners if reached[inside[corner]].any()]
+        assert not sources or not hole
+        return
+    assert found.sources.tolist() == [list(corner) for corner in sources]
+    covered = np.zeros_like(reached)
+    for i, corner in enumerate(map(tuple, found.wanted.tolist())):
+        assert reached[inside[corner]].any()
+        covered[inside[corner]] = True
+        own = described(cells, corner, parameters)
+        exact = [int(((own - described(cells, source, parameters)) ** 2).sum()) for source in sources]
+        assert found.distances[i].tolist() == exact
+    assert covered[reached].all()
+
+
+def plainly_chosen(found, parameters):
+    """The rule of ``chosen_sources`` written out: every source is weighed, one after the other."""
+    distances, sources = found.distances.tolist(), [tuple(s) for s in found.sources.tolist()]
+    wanted = [tuple(w) for w in found.wanted.tolist()]
+    best = [row.index(min(row)) for row in distances]
+    nearest = sorted(min(row) for row in distances)
+    everything = [d for row in distances for d in row]
+    usual = nearest[len(nearest) // 2] + sum(everything) // len(everything) // 64 + 1
+    bonus, penalty = usual * parameters.coherence // 256, usual * parameters.reuse // 256
+    rows, columns = sorted({w[0] for w in wanted}), sorted({w[1] for w in wanted})
+    for sweep in range(parameters.sweeps):
+        order = range(len(wanted)) if sweep % 2 == 0 else range(len(wanted) - 1, -1, -1)
+        for i in order:
+            uses = Counter(best[:i] + best[i + 1 :])
+            votes = Counter()
+            at = rows.index(wanted[i][0]), columns.index(wanted[i][1])
+            for j, other in enumerate(wanted):
+                if abs(rows.index(other[0]) - at[0]) + abs(columns.index(other[1]) - at[1]) == 1:
+                    source = sources[best[j]]
+                    votes[source[0] + wanted[i][0] - other[0], source[1] + wanted[i][1] - other[1]] += 1
+            costs = [distances[i][s] + penalty * uses[s] - bonus * votes[sources[s]] for s in range(len(sources))]
+            best[i] = costs.index(min(costs))
+    return best
+
+
+@given(picture=pictures(), parameters=st.sampled_from(PATCHES), weights=st.sampled_from([(0, 0), (256, 51), (900, 0), (0, 700)]))
+@few
+def test_choices_follow_the_rule(picture, parameters, weights):
+    parameters = replace(parameters, coherence=weights[0], reuse=weights[1])
+    found = matches(*picture, parameters)
+    if found is not None:
+        assert chosen_sources(found, parameters).tolist() == plainly_chosen(found, parameters)
+
+
+def test_neighbours_prefer_to_go_on():
+    """Three patches in a row; the middle one is a little nearer to a stray source than to the one that continues."""
+    wanted = np.array([[0, 0], [0, 4], [0, 8]])
+    sources = np.array([[20, 0], [20, 4], [20, 8], [40, 40]])
+    distances = np.array([[10, 900, 900, 900], [900, 60, 900, 50], [900, 900, 10, 900]], np.int32)
+    found = Matches(wanted, sources, distances)
+    assert chosen_sources(found, DEFAULTS).tolist() == [0, 1, 2]
+    assert chosen_sources(found, replace(DEFAULTS, coherence=0)).tolist() == [0, 3, 2]
+
+
+@given(data=st.data(), side=st.sampled_from([2, 4, 6, 12]), seed=st.integers(0, 1000))
+@few
+def test_detail_is_added_up_as_written(data, side, seed):
+    rng = np.random.default_rng(seed)
+    photo, low = rng.integers(0, 256, (2, 30, 34, 3), dtype=np.uint8)
+    box = Box(*(lambda t, le: (t, le, t + data.draw(st.integers(1, 12)), le + data.draw(st.integers(1, 12))))(5, 9))
+    count = data.draw(st.integers(0, 6))
+    wanted = np.stack([rng.integers(0, 30 - side, count), rng.integers(0, 34 - side, count)], axis=1)
+    sources = np.stack([rng.integers(0, 30 - side, count), rng.integers(0, 34 - side, count)], axis=1)
+    order = np.lexsort(wanted.T[::-1])
+    if count:  # some continue others
+        sources[::2] = (wanted[::2] + sources[0] - wanted[0]).clip(0, [30 - side, 34 - side])
+    total, by_offset, weights = np.zeros((30, 34, 3)), {}, window(side)[:, :, None]
+    for (a, b), (c, d) in zip(wanted[order], sources[order], strict=True):
+        copied = np.s_[c : c + side, d : d + side]
+        total[a : a + side, b : b + side] += weights * (photo[copied].astype(float) - low[copied])
+        by_offset.setdefault((c - a, d - b), np.zeros((30, 34, 1)))[a : a + side, b : b + side] += weights
+    squares = sum((weight**2 for weight in by_offset.values()), np.zeros((30, 34, 1)))
+    root = np.floor(np.sqrt(squares))
+    exact = np.where(root > 0, np.floor(total / np.maximum(root, 1) + 0.5), 0)[box.slices]
+    assert np.array_equal(detail(photo, low, box, wanted[order], sources[order], side), exact)
+
+
+@pytest.mark.parametrize("side", [2, 8, 32, 96, 384])
+def test_the_window_is_a_smooth_step_up_and_down(side):
+    t = (np.arange(side) + 0.5) / (side / 2)
+    t = np.minimum(t, 2 - t)
+    line = 3 * t**2 - 2 * t**3
+    assert np.abs(window(side) / 256 - np.outer(line, line)).max() <= 1.5 / 256
+    assert np.array_equal(window(side), window(side)[::-1, ::-1].T)
+
+
+def grey(picture, hole):
+    """A network that knows the tone and nothing else."""
+    return np.full_like(picture, 128)
+
+
+@pytest.mark.parametrize("side", [256, 512, 700])
+def test_noise_keeps_its_strength(side):
+    """White noise in the photo, nothing from the network: the fill has as much detail as the photo, and copies no patch twice."""
+    rng = np.random.default_rng(1)
+    photo = rng.normal(128, 30, (side, side, 3)).clip(0, 255).astype(np.uint8)
+    hole = np.zeros((side, side), bool)
+    third = side // 3
+    hole[third : 2 * third, third : 2 * third] = True
+    result = photo.copy()
+    result[third : 2 * third, third : 2 * third] = fill_window(photo, hole, grey, 256)
+    assert 0.8 < detail_energy(result, hole) / detail_energy(photo, hole) < 1.2
+    flat = fill_window(photo, hole, grey, 256, None)
+    assert flat.std() < 3
+
+
+def test_stripes_go_through_the_hole():
+    """Slanted stripes of which the network knows the means over cells: detail comes in phase, from where they look the same."""
+    rows, columns = np.mgrid[:256, :256]
+    stripes = 128 + 60 * np.sin(2 * np.pi * (rows + columns / 3) / 6)
+    photo = np.repeat(stripes[:, :, None], 3, axis=2).astype(np.uint8)
+    blurred = photo.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3)).repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
+    hole = np.zeros((256, 256), bool)
+    hole[100:150, 90:170] = True
+    truth = photo[100:150, 90:170].astype(int)
+    with_detail, without = (
+        np.abs(fill_window(photo, hole, lambda picture, hole: blurred, 256, parameters) - truth).mean()
+        for parameters in (DEFAULTS, None)
+    )
+    assert with_detail < without / 2
