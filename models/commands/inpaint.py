@@ -130,7 +130,9 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
         fill = inpaint(photo.patch.pixels(), part, network.load(), network.size, bar, DETAIL[args.detail][1])
-        photo.patch.fill(fill, part > 0)
+        hole = part > 0
+        del part
+        photo.patch.fill(fill, hole)
         del fill
     for line in write_picture(args.out, photo):
         note(line)

@@ -7,7 +7,7 @@ from models.fill.membrane import SIXTEENTH, spread
 from models.fill.parameters import Parameters
 from models.fill.tone import box_counts, box_sums, rounded, touching
 
-STRIP = 16
+STRIP = 2
 """Height of the strips in which it is done, in blocks."""
 
 

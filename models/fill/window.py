@@ -15,7 +15,7 @@ from models.fill.resample import enlarged, known_means, means, whole
 from models.fill.seam import without_step
 from models.fill.tone import with_tone_of_the_border
 
-_ROWS = 256
+_ROWS = 64
 
 Network = Callable[[Pixels, Bools], Pixels]
 """(size, size, 3) uint8, 0 in the hole, and (size, size) bool in; (size, size, 3) uint8 out."""
@@ -81,14 +81,15 @@ def fill_window(
         return enlarged(small, window.factor, *box.slices)
     if window.hole.any():
         small = with_tone_of_the_border(small, window.hole)
-    part = np.zeros_like(hole)
-    part[box.slices] = hole[box.slices]
-    filled = _with_detail(photo, hole, part, box, small, window, parameters)
+    filled = _with_detail(photo, hole, box, small, window, parameters)
     around = Box(max(0, box.top - 1), max(0, box.left - 1), min(len(hole), box.bottom + 1), min(hole.shape[1], box.right + 1))
     pixels = photo[around.slices].copy()
     inner = box.within(around).slices
     pixels[inner] = np.where(hole[box.slices][:, :, None], filled, pixels[inner])
-    return without_step(pixels, part[around.slices], ~hole[around.slices], parameters)[inner]
+    del filled  # of a large photo this is as much as the next step takes
+    part = np.zeros(pixels.shape[:2], bool)
+    part[inner] = hole[box.slices]
+    return without_step(pixels, part, ~hole[around.slices], parameters)[inner]
 
 
 def bounding_box(hole: Bools) -> Box:
@@ -97,9 +98,7 @@ def bounding_box(hole: Bools) -> Box:
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def _with_detail(
-    photo: Pixels, hole: Bools, part: Bools, box: Box, small: Pixels, window: Scaled, parameters: Parameters
-) -> Pixels:
+def _with_detail(photo: Pixels, hole: Bools, box: Box, small: Pixels, window: Scaled, parameters: Parameters) -> Pixels:
     """Low band of the fill plus the photo's detail, in the hole's box; the fill scaled up where the photo has no source."""
     band = parameters.band
     grid = [side // band for side in window.hole.shape]
@@ -107,8 +106,13 @@ def _with_detail(
         return enlarged(small, window.factor, *box.slices)
     cell = band * window.factor
     cells = means(small[: grid[0] * band, : grid[1] * band], band)
-    reached = _in_cells(part, cell, grid, beyond=False)
-    found = matches(cells, reached, ~_in_cells(hole, cell, grid, beyond=True), parameters)
+    holes, rows, columns = _hole_cells(hole, cell, grid), *(np.arange(side) * cell for side in grid)
+    wanted_rows, wanted_columns = (
+        (rows > box.top - cell) & (rows < box.bottom),
+        (columns > box.left - cell) & (columns < box.right),
+    )
+    inside = np.logical_and.outer(rows + cell <= hole.shape[0], columns + cell <= hole.shape[1])
+    found = matches(cells, holes & np.logical_and.outer(wanted_rows, wanted_columns), inside & ~holes, parameters)
     if found is None:
         return enlarged(small, window.factor, *box.slices)
     best = chosen_sources(found, parameters)
@@ -124,9 +128,12 @@ def _with_detail(
     return filled
 
 
-def _in_cells(hole: Bools, cell: int, grid: list[int], *, beyond: bool) -> Bools:
-    """(rows, columns) bool: cells with hole in them; what lies beyond the photo counts as ``beyond``."""
-    padded = np.full((grid[0] * cell, grid[1] * cell), beyond)
-    part = hole[: len(padded), : padded.shape[1]]
-    padded[: part.shape[0], : part.shape[1]] = part
-    return np.asarray(padded.reshape(grid[0], cell, grid[1], cell).any(axis=(1, 3)))
+def _hole_cells(hole: Bools, cell: int, grid: list[int]) -> Bools:
+    """(rows, columns) bool: cells with hole in them. Row by row of cells: a copy of the window would be as large as the photo."""
+    result = np.zeros(grid, bool)
+    for row in range(min(grid[0], -(-len(hole) // cell))):
+        line = np.zeros(grid[1] * cell, bool)
+        part = hole[row * cell : (row + 1) * cell, : len(line)]
+        line[: part.shape[1]] = part.any(axis=0)
+        result[row] = line.reshape(grid[1], cell).any(axis=1)
+    return result

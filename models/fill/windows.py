@@ -61,7 +61,7 @@ def inpaint(
             window = context_window(group, result.shape[:2], size)
             network = _checked(run, size, window)
             filled = fill_window(result[window.slices], unknown[window.slices], network, size, parameters, group.within(window))
-            result[group.slices][paste] = filled[paste]
+            np.copyto(result[group.slices], filled, where=paste[:, :, None])
             unknown[group.slices] = False  # known to the groups after it, so that neighbours agree
     return result
 
