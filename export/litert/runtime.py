@@ -9,6 +9,7 @@ import numpy as np
 from export.backend import Array, Runner
 from export.errors import ToolchainMissing
 from export.litert import flatbuffer
+from export.litert.sound import check_sound
 from export.quiet import quiet
 from models.system.foreign import reading
 
@@ -42,7 +43,10 @@ def load(model: Path, threads: int) -> Runner:
     from ai_edge_litert.interpreter import Interpreter
 
     with reading(model):
-        inputs, outputs = flatbuffer.ports(flatbuffer.read(model))
+        content = flatbuffer.read(model)
+        check_sound(content)
+        inputs, outputs = flatbuffer.ports(content)
+        del content
     with reading(model), quiet():
         interpreter = Interpreter(model_path=str(model), num_threads=threads)
         interpreter.allocate_tensors()

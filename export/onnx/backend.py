@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from export.program import Program
 
+MAX_ATTRIBUTE = 2**31 - 1
+"""Largest whole number that an operator's attribute may be."""
+
 
 class OnnxBackend:
     """See ``export.backend.Backend``."""
@@ -151,6 +154,11 @@ def read_model(path: Path) -> ModelProto:
         raise ValueError(f"{path}: not an ONNX model ({error})") from error
     if not model.graph.node:
         raise ValueError(f"{path}: not an ONNX model (it has no operators)")
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            # No size, axis or count of ours comes near; ONNX Runtime multiplies them unchecked and divides by what overflowed.
+            if any(abs(value) > MAX_ATTRIBUTE for value in (attribute.i, *attribute.ints)):
+                raise ValueError(f"{path}: damaged ({node.op_type} has {attribute.name} beyond {MAX_ATTRIBUTE})")
     return model
 
 

@@ -291,3 +291,17 @@ def test_a_sound_network_passes_the_trial(tmp_path):
     network = FeatureNetwork(path, "unit")
     assert np.array_equal(network(picture).vector, FeatureNetwork(path, "unit")(picture).vector)
     assert network(picture).vector.shape == (8,)
+
+
+def test_an_attribute_that_overflows_is_refused(tmp_path):
+    """ONNX Runtime multiplies the block size of DepthToSpace by itself, gets 0, and divides by it: the process ends."""
+    import onnx
+
+    from export.onnx.backend import read_model
+
+    ports = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 16, 2, 2)) for name in ("x", "y")]
+    node = onnx.helper.make_node("DepthToSpace", ["x"], ["y"], blocksize=1 << 62)
+    path = tmp_path / "model.onnx"
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", ports[:1], ports[1:])), path)
+    with pytest.raises(ValueError, match=r"model\.onnx: damaged \(DepthToSpace has blocksize beyond"):
+        read_model(path)
