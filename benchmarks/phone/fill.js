@@ -7,7 +7,7 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  band: 4, patch: 8, samples: 4, coherence: 256, reuse: 51, sweeps: 4, seamLevels: 4, seamLimit: 48,
+  bands: [8, 4], patch: 8, samples: 4, coherence: 256, reuse: 51, sweeps: 4, seamLevels: 4, seamLimit: 48,
 });
 
 const MASK_THRESHOLD = 128;
@@ -175,7 +175,7 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     small = { ...window.picture, data: window.picture.data.map((value, i) => (window.hole.data[floorDiv(i, 3)] ? answer[i] : value)) };
   } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
   if (!parameters) return enlarged(small, window.factor, box);
-  if (anyHole) small = withToneOfTheBorder(small, window.hole);
+  if (anyHole) small = withStructure(withToneOfTheBorder(small, window.hole), window, parameters);
   const filled = withDetail(photo, hole, box, small, window, parameters);
   const around = {
     top: Math.max(0, box.top - 1), left: Math.max(0, box.left - 1),
@@ -226,13 +226,40 @@ function scaled(photo, hole, size) {
         for (let c = 0; c < 3; c++)
           picture.data[(y * size + x) * 3 + c] = floorDiv(total.data[source * 3 + c] + floorDiv(known, 2), known);
     }
-  return { factor, picture, hole: smallHole };
+  return { factor, picture, hole: smallHole, limits: [height, width] };
+}
+
+function withStructure(small, window, parameters) {
+  const hole = window.hole;
+  for (const band of parameters.bands.slice(0, -1)) {
+    const found = transferred(small, hole, window.limits, boundingBox(hole), small, band, band, parameters);
+    if (!found) continue;
+    const { part, pixels } = found;
+    small = { ...small, data: Uint8Array.from(small.data) };
+    for (let y = part.top; y < part.bottom; y++)
+      for (let x = part.left; x < part.right; x++)
+        if (hole.data[y * hole.width + x])
+          for (let c = 0; c < 3; c++)
+            small.data[(y * small.width + x) * 3 + c] = pixels.data[((y - part.top) * pixels.width + x - part.left) * 3 + c];
+  }
+  return small;
 }
 
 function withDetail(photo, hole, box, small, window, parameters) {
-  const { band, patch } = parameters;
-  const grid = floorDiv(small.height, band), cell = band * window.factor;
-  if (grid === 0) return enlarged(small, window.factor, box);
+  const band = parameters.bands.at(-1);
+  const found = transferred(photo, hole, [hole.height, hole.width], box, small, band, band * window.factor, parameters);
+  // Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
+  const filled = enlarged(small, window.factor, box);
+  if (!found) return filled;
+  const { part, pixels } = found, at = within(part, box);
+  for (let y = 0; y < pixels.height; y++)
+    filled.data.set(pixels.data.subarray(y * pixels.width * 3, (y + 1) * pixels.width * 3), ((at.top + y) * filled.width + at.left) * 3);
+  return filled;
+}
+
+function transferred(photo, hole, limits, box, small, band, cell, parameters) {
+  const grid = floorDiv(small.height, band);
+  if (grid === 0) return null;
   const cells = means(small, grid, band);
   const reached = new Uint8Array(grid * grid), known = new Uint8Array(grid * grid);
   for (let row = 0; row < grid; row++)
@@ -242,30 +269,27 @@ function withDetail(photo, hole, box, small, window, parameters) {
       for (let y = top; y < Math.min(top + cell, hole.height) && !any; y++)
         for (let x = left; x < Math.min(left + cell, hole.width) && !any; x++) any = hole.data[y * hole.width + x];
       const near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right;
-      const inside = top + cell <= hole.height && left + cell <= hole.width;
+      const inside = top + cell <= limits[0] && left + cell <= limits[1];
       reached[row * grid + column] = any && near ? 1 : 0;
       known[row * grid + column] = !any && inside ? 1 : 0;
     }
   const found = matches(cells, reached, known, parameters);
-  if (!found) return enlarged(small, window.factor, box);
-  const best = chosenSources(found, parameters);
   const covered = { top: 0, left: 0, bottom: Math.min(hole.height, grid * cell), right: Math.min(hole.width, grid * cell) };
-  const low = enlarged(cells, cell, covered);
-  const filled = enlarged(small, window.factor, box); // stays where a network's size is no multiple of a cell
   const part = intersection(box, covered);
-  if (!part) return filled;
+  if (!found || !part) return null;
+  const best = chosenSources(found, parameters);
   const corners = found.wanted.map(([row, column], i) => {
     const [fromRow, fromColumn] = found.sources[best[i]];
     return { row: row * cell, column: column * cell, down: (fromRow - row) * cell, across: (fromColumn - column) * cell };
   });
-  const added = detail(photo, low, part, corners, patch * cell);
-  for (let y = part.top; y < part.bottom; y++)
-    for (let x = part.left; x < part.right; x++)
-      for (let c = 0; c < 3; c++) {
-        const value = low.data[(y * low.width + x) * 3 + c] + added.data[((y - part.top) * added.width + x - part.left) * 3 + c];
-        filled.data[((y - box.top) * filled.width + x - box.left) * 3 + c] = clip(value, 0, 255);
-      }
-  return filled;
+  const low = enlarged(cells, cell, covered);
+  const pixels = detail(photo, low, part, corners, parameters.patch * cell);
+  for (let y = 0; y < pixels.height; y++)
+    for (let x = 0; x < pixels.width * 3; x++) {
+      const at = y * pixels.width * 3 + x;
+      pixels.data[at] = clip(low.data[((part.top + y) * low.width + part.left) * 3 + x] + pixels.data[at], 0, 255);
+    }
+  return { part, pixels };
 }
 
 // ------------------------------------------------------------------------------------------------ resample.py

@@ -80,7 +80,7 @@ def fill_window(
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
     if window.hole.any():
-        small = with_tone_of_the_border(small, window.hole)
+        small = _with_structure(with_tone_of_the_border(small, window.hole), window, parameters)
     filled = _with_detail(photo, hole, box, small, window, parameters)
     around = Box(max(0, box.top - 1), max(0, box.left - 1), min(len(hole), box.bottom + 1), min(hole.shape[1], box.right + 1))
     pixels = photo[around.slices].copy()
@@ -98,42 +98,82 @@ def bounding_box(hole: Bools) -> Box:
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
+def _with_structure(small: Pixels, window: Scaled, parameters: Parameters) -> Pixels:
+    """The fill at the network's resolution, with what is smaller than coarse cells copied from around the hole."""
+    for band in parameters.bands[:-1]:
+        found = _transferred(small, window.hole, window.shape, bounding_box(window.hole), small, band, band, parameters)
+        if found is not None:
+            part, pixels = found
+            small = small.copy()
+            np.copyto(small[part.slices], pixels, where=window.hole[part.slices][:, :, None])
+    return small
+
+
 def _with_detail(photo: Pixels, hole: Bools, box: Box, small: Pixels, window: Scaled, parameters: Parameters) -> Pixels:
-    """Low band of the fill plus the photo's detail, in the hole's box; the fill scaled up where the photo has no source."""
-    band = parameters.band
-    grid = [side // band for side in window.hole.shape]
-    if min(grid) == 0:
-        return enlarged(small, window.factor, *box.slices)
-    cell = band * window.factor
-    cells = means(small[: grid[0] * band, : grid[1] * band], band)
-    holes, rows, columns = _hole_cells(hole, cell, grid), *(np.arange(side) * cell for side in grid)
-    wanted_rows, wanted_columns = (
-        (rows > box.top - cell) & (rows < box.bottom),
-        (columns > box.left - cell) & (columns < box.right),
-    )
-    inside = np.logical_and.outer(rows + cell <= hole.shape[0], columns + cell <= hole.shape[1])
-    found = matches(cells, holes & np.logical_and.outer(wanted_rows, wanted_columns), inside & ~holes, parameters)
-    if found is None:
-        return enlarged(small, window.factor, *box.slices)
-    best = chosen_sources(found, parameters)
-    low = enlarged(cells, cell, slice(0, hole.shape[0]), slice(0, hole.shape[1]))
-    wanted, copied = found.wanted * cell, found.sources[best] * cell
-    # A network whose size is no multiple of a cell has a margin that no patch covers: there the fill is only scaled up.
-    covers = low.shape[0] >= box.bottom and low.shape[1] >= box.right
-    filled = np.empty((box.height, box.width, 3), np.uint8) if covers else enlarged(small, window.factor, *box.slices)
-    for top in range(box.top, min(box.bottom, len(low)), _ROWS):  # sums of the whole hole would take eight times its pixels
-        strip = Box(top, box.left, min(top + _ROWS, box.bottom, len(low)), min(box.right, low.shape[1]))
-        added = detail(photo, low, strip, wanted, copied, parameters.patch * cell)
-        filled[strip.within(box).slices] = (low[strip.slices] + added).clip(0, 255)
+    """The hole's box at the photo's resolution, with what is smaller than the finest cells copied from the photo."""
+    band = parameters.bands[-1]
+    found = _transferred(photo, hole, hole.shape, box, small, band, band * window.factor, parameters)
+    if found is not None and found[0] == box:
+        return found[1]
+    # Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
+    filled = enlarged(small, window.factor, *box.slices)
+    if found is not None:
+        filled[found[0].within(box).slices] = found[1]
     return filled
 
 
-def _hole_cells(hole: Bools, cell: int, grid: list[int]) -> Bools:
-    """(rows, columns) bool: cells with hole in them. Row by row of cells: a copy of the window would be as large as the photo."""
-    result = np.zeros(grid, bool)
-    for row in range(min(grid[0], -(-len(hole) // cell))):
-        line = np.zeros(grid[1] * cell, bool)
+def _transferred(
+    photo: Pixels,
+    hole: Bools,
+    limits: tuple[int, ...],
+    box: Box,
+    small: Pixels,
+    band: int,
+    cell: int,
+    parameters: Parameters,
+) -> tuple[Box, Pixels] | None:
+    """The low band of a fill plus detail of the photo.
+
+    Args:
+        photo: (H, W, 3) uint8: where detail comes from.
+        hole: (H, W) bool: where it does not come from.
+        limits: rows and columns of ``photo`` that are the photo's; what lies beyond is mirrored.
+        box: what is wanted.
+        small: (size, size, 3) uint8, the fill so far; its means over cells are the low band.
+        band: side of a cell in pixels of ``small``.
+        cell: the same in pixels of ``photo``.
+        parameters: of the fill.
+
+    Returns:
+        The part of the box that cells cover, and its pixels; None: there is no source.
+    """
+    grid = len(small) // band
+    if grid == 0:
+        return None
+    cells = means(small[: grid * band, : grid * band], band)
+    holes, corners = _hole_cells(hole, cell, grid), np.arange(grid) * cell
+    rows, columns = (corners > box.top - cell) & (corners < box.bottom), (corners > box.left - cell) & (corners < box.right)
+    inside = np.logical_and.outer(corners + cell <= limits[0], corners + cell <= limits[1])
+    found = matches(cells, holes & np.logical_and.outer(rows, columns), inside & ~holes, parameters)
+    part = box.intersection(Box(0, 0, grid * cell, grid * cell))
+    if found is None or part is None:
+        return None
+    low = enlarged(cells, cell, slice(0, hole.shape[0]), slice(0, hole.shape[1]))
+    wanted, copied = found.wanted * cell, found.sources[chosen_sources(found, parameters)] * cell
+    filled = np.empty((part.height, part.width, 3), np.uint8)
+    for top in range(part.top, part.bottom, _ROWS):  # sums of the whole hole would take eight times its pixels
+        strip = Box(top, part.left, min(top + _ROWS, part.bottom), part.right)
+        added = detail(photo, low, strip, wanted, copied, parameters.patch * cell)
+        filled[strip.within(part).slices] = (low[strip.slices] + added).clip(0, 255)
+    return part, filled
+
+
+def _hole_cells(hole: Bools, cell: int, grid: int) -> Bools:
+    """(grid, grid) bool: cells with hole in them. Row by row of cells: a copy of the window would be as large as the photo."""
+    result = np.zeros((grid, grid), bool)
+    for row in range(min(grid, -(-len(hole) // cell))):
+        line = np.zeros(grid * cell, bool)
         part = hole[row * cell : (row + 1) * cell, : len(line)]
         line[: part.shape[1]] = part.any(axis=0)
-        result[row] = line.reshape(grid[1], cell).any(axis=1)
+        result[row] = line.reshape(grid, cell).any(axis=1)
     return result
