@@ -15,8 +15,8 @@ from models.features.litert import litert_network
 from models.system.errors import ToolchainMissing, one_line
 from models.system.foreign import reading
 
-MEMORY_BYTES = 3 << 30
-"""Address space that the trial may take beyond what a process has anyway; the largest feature networks take a tenth."""
+MEMORY_BYTES = 900 << 20
+"""Address space that the trial may take beyond what a process has anyway; the largest feature networks take a third."""
 
 SECONDS = 300
 """Of processor time; one picture takes the largest networks a few."""
