@@ -2,11 +2,12 @@
 
 from types import ModuleType
 
-from benchmarks import few_step, latency, quality, teacher, training
+from benchmarks import few_step, fill, latency, quality, teacher, training
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
     "quality": quality,
+    "fill": fill,
     "training": training,
     "teacher": teacher,
     "few_step": few_step,
