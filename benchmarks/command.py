@@ -1,7 +1,7 @@
 """The console script ``wavefill``: the verbs of ``python -m models``, and export, quantize and benchmarks with theirs.
 
 It lives here because this package is the last of the arrow and may import all the others. A package is imported when one of its
-verbs is asked for. ``wavefill inpaint`` is that of export, which takes an artefact as well as a checkpoint.
+verbs is asked for. ``wavefill inpaint`` and ``outpaint`` are those of export, which take an artefact as well as a checkpoint.
 """
 
 import os
@@ -34,6 +34,9 @@ PACKAGES = {
     "benchmarks": (_benchmarks, "measure artefacts and training on this host"),
 }
 
+FILLS = {"inpaint": "fill the hole of a photo of any size", "outpaint": "widen a photo"}
+"""Verbs of export that need no word before them."""
+
 EXAMPLES = (
     "wavefill inpaint photo.jpg mask.png filled.png",
     "wavefill export coreml",
@@ -51,13 +54,13 @@ def main(arguments: list[str]) -> int:
     first = arguments[0] if arguments else None
     if first in PACKAGES:
         return PACKAGES[first][0](arguments[1:])
-    if first == "inpaint":
+    if first in FILLS:
         return _export(arguments)
     if first in VERBS:
         return models_main(arguments)
     parser = Parser(prog="wavefill", description="Fill holes in photos; train, quantise, export and measure.", examples=EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for verb, (_, help_text) in {**VERBS, **PACKAGES}.items():
+    for verb, help_text in {**{verb: text for verb, (_, text) in {**VERBS, **PACKAGES}.items()}, **FILLS}.items():
         verbs.add_parser(verb, help=help_text)
     parser.parse_args(arguments)  # prints the help, or names what is wrong; some Pythons let ``-- VERB`` through
     return parser.error("the verb comes first")

@@ -35,6 +35,12 @@ def _inpaint() -> ModuleType:
     return inpaint
 
 
+def _outpaint() -> ModuleType:
+    from export.commands import outpaint
+
+    return outpaint
+
+
 def _list() -> ModuleType:
     from export.commands import list as list_
 
@@ -52,6 +58,7 @@ def main(arguments: list[str]) -> int:
         "all": (_make, "make artefacts: all formats"),
         "verify": (_verify, "check artefacts against their manifests and PyTorch"),
         "inpaint": (_inpaint, "fill the hole of a photo of any size"),
+        "outpaint": (_outpaint, "widen a photo"),
         "list": (_list, "print the support matrix"),
     }
     parser = Parser(

@@ -7,7 +7,7 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  bands: [8, 4], patch: 8, samples: 4, coherence: 256, reuse: 51, sweeps: 4, seamLevels: 4, seamLimit: 48,
+  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, rows: 512, columns: 128, sweeps: 4, seamLevels: 4, seamLimit: 48,
 });
 
 const MASK_THRESHOLD = 128;
@@ -537,23 +537,28 @@ function described(table, side, corners, patch, samples) {
 
 // ------------------------------------------------------------------------------------------------ coherence.py
 
-function chosenSources({ wanted, sources, distances }, { coherence, reuse, sweeps }) {
+function chosenSources({ wanted, sources, distances }, { coherence, reuse, rows, columns, sweeps, patch }) {
   const all = sources.length, best = new Int32Array(wanted.length), uses = new Int32Array(all);
-  const nearest = new Int32Array(wanted.length);
+  const nearest = new Int32Array(wanted.length).fill(0x7fffffff);
   let sum = 0;
-  for (let i = 0; i < wanted.length; i++) {
+  for (let i = 0, at = 0; i < wanted.length; i++)
+    for (let j = 0; j < all; j++, at++) {
+      sum += distances[at];
+      if (distances[at] < nearest[i]) nearest[i] = distances[at];
+    }
+  nearest.sort();
+  const usual = nearest[floorDiv(nearest.length, 2)] + floorDiv(floorDiv(sum, distances.length), 64) + 1;
+  for (let i = 0, at = 0; i < wanted.length; i++) {
+    const [row, column] = wanted[i];
     let choice = 0;
-    for (let j = 0; j < all; j++) {
-      const distance = distances[i * all + j];
-      sum += distance;
-      if (distance < distances[i * all + choice]) choice = j;
+    for (let j = 0; j < all; j++, at++) {
+      const far = rows * Math.abs(row - sources[j][0]) + columns * Math.abs(column - sources[j][1]);
+      distances[at] += floorDiv(usual * far, 256 * patch);
+      if (distances[at] < distances[i * all + choice]) choice = j;
     }
     best[i] = choice;
     uses[choice]++;
-    nearest[i] = distances[i * all + choice];
   }
-  nearest.sort();
-  const usual = nearest[floorDiv(nearest.length, 2)] + floorDiv(floorDiv(sum, distances.length), 64) + 1;
   const bonus = floorDiv(usual * coherence, 256), penalty = floorDiv(usual * reuse, 256);
   const key = (row, column) => row * 65536 + column;
   const index = new Map(sources.map(([row, column], i) => [key(row, column), i]));

@@ -74,6 +74,11 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
         "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept; see below"
     )
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
+    add_network_arguments(parser)
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """The network's size, and where detail comes from."""
     parser.add_argument(
         "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.fill.arrays import Positions
+from models.fill.arrays import Integers, Positions
 from models.fill.match import Matches
 from models.fill.parameters import Parameters
 
@@ -12,19 +12,19 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
 
     The nearest patch alone repeats itself over smooth areas, as tiles. So a source that continues a neighbour's (the same offset,
     as in PatchMatch, Barnes et al., 2009, section 3.2) is cheaper, and one that is used already is dearer. Patches choose
-    in turns, in reading order and back, each knowing what the others have.
+    in turns, in reading order and back, each knowing what the others have. Sources at about the same height are cheaper
+    than others: where the network draws only a blur, gravel and cloud look alike.
 
     Args:
         found: distances of patches and sources.
-        parameters: ``coherence``, ``reuse`` and ``sweeps`` are used.
+        parameters: all but ``bands``, ``samples`` and those of the seam are used.
 
     Returns:
         (Q,) index into ``found.sources`` for each wanted patch. Of equally good ones the first.
     """
-    distances = found.distances
+    usual = _usual(found)
+    distances = found.distances + _farness(found, usual, parameters)
     best = distances.argmin(axis=1)
-    nearest = np.sort(distances[np.arange(len(best)), best])
-    usual = int(nearest[len(nearest) // 2]) + int(distances.sum(dtype=np.int64) // distances.size) // 64 + 1
     bonus, penalty = usual * parameters.coherence // 256, usual * parameters.reuse // 256
     uses = np.bincount(best, minlength=len(found.sources))
     known = {(int(row), int(column)): index for index, (row, column) in enumerate(found.sources)}
@@ -47,6 +47,19 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
             best[patch] = least[1]
             uses[least[1]] += 1
     return best
+
+
+def _usual(found: Matches) -> int:
+    """A usual distance: the median of the least ones, and a little of all."""
+    nearest = np.sort(found.distances.min(axis=1))
+    return int(nearest[len(nearest) // 2]) + int(found.distances.sum(dtype=np.int64) // found.distances.size) // 64 + 1
+
+
+def _farness(found: Matches, usual: int, parameters: Parameters) -> Integers:
+    """(Q, S) int32: what it costs that a source lies higher, lower or to the side."""
+    down, across = (np.abs(found.wanted[:, None, axis] - found.sources[None, :, axis]) for axis in (0, 1))
+    cost = usual * (parameters.rows * down + parameters.columns * across) // (256 * parameters.patch)
+    return cost.astype(np.int32)
 
 
 def _neighbours(wanted: Positions) -> list[list[tuple[int, int, int]]]:

@@ -1,6 +1,6 @@
 """The numbers of the fill, in one table; docs/fill.md says what was measured for each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -14,19 +14,27 @@ class Parameters:
         samples: a patch is compared by its means in ``samples`` x ``samples`` parts.
         coherence: what a neighbour is worth whose source continues into a patch's own, in 1/256 of a usual distance.
         reuse: what every other use of the same source costs, in 1/256 of a usual distance.
+        rows: what it costs that a source lies a patch's side higher or lower, in 1/256 of a usual distance. Scenes are layered
+            from the ground to the sky: what is needed is more often beside the hole than above it.
+        columns: the same for a source that lies a patch's side to the left or right.
         sweeps: how often all patches choose again.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
     """
 
     bands: tuple[int, ...] = (8, 4)
-    patch: int = 8
+    patch: int = 4
     samples: int = 4
     coherence: int = 256
     reuse: int = 51
+    rows: int = 512
+    columns: int = 128
     sweeps: int = 4
     seam_levels: int = 4
     seam_limit: int = 48
 
 
 DEFAULTS = Parameters()
+
+WIDENING = replace(DEFAULTS, rows=1024, columns=256)
+"""For a hole at the photo's border, which has the photo at one side only: the network is less sure, nearness says more."""

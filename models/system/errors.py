@@ -115,7 +115,7 @@ def as_started(text: str) -> str:
     """
     if Path((sys.argv or [""])[0]).stem != PROGRAM:
         return text
-    text = text.replace("python -m export inpaint", f"{PROGRAM} inpaint")
+    text = re.sub(r"python -m export (inpaint|outpaint)\b", PROGRAM + r" \1", text)
     text = re.sub(r"python -m (quantize|export|benchmarks)\b", PROGRAM + r" \1", text.replace("python -m models", PROGRAM))
     # What is left are launchers, which take a script's path instead of a module.
     return text.replace(" -m models ", f' "$(which {PROGRAM})" ')

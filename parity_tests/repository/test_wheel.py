@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.command import PACKAGES
+from benchmarks.command import FILLS, PACKAGES
 from benchmarks.table import BENCHMARKS
 from export.backends import artefact_backends
 from models.__main__ import VERBS
@@ -145,11 +145,18 @@ def test_every_package_is_imported_from_the_wheel(installed, elsewhere):
 
 def test_every_verb_has_its_help(installed, elsewhere):
     helps = json.loads(run(installed / "python", "-P", "-c", HELPS, cwd=elsewhere))
-    verbs = {*VERBS, *PACKAGES, *(f"teacher {verb}" for verb in TEACHER_VERBS), *(f"benchmarks {name}" for name in BENCHMARKS)}
-    verbs |= {f"export {verb}" for verb in (*artefact_backends(), "all", "verify", "inpaint", "list")}
+    verbs = {
+        *VERBS,
+        *PACKAGES,
+        *FILLS,
+        *(f"teacher {verb}" for verb in TEACHER_VERBS),
+        *(f"benchmarks {name}" for name in BENCHMARKS),
+    }
+    verbs |= {f"export {verb}" for verb in (*artefact_backends(), "all", "verify", "inpaint", "outpaint", "list")}
     assert set(helps) == {"", *verbs, "quantize calibrate", "quantize info"}
     for path, text in helps.items():
-        typed = path.replace("export inpaint", "inpaint")  # the console script's own verb; both work
+        word, _, verb = path.partition(" ")
+        typed = verb if word == "export" and verb in FILLS else path  # the console script's own verbs; both work
         assert text.startswith(f"usage: wavefill {typed}".rstrip() + " "), path
         assert " -m " not in text, path
 

@@ -91,10 +91,13 @@ CASES: dict[str, Callable[[], Case]] = {
     "frame": lambda: Case(picture(80, 70), frame(80, 70), 64),
     "without_detail": lambda: Case(picture(170, 200), disc(170, 200, 80, 90, 40), 64, None),
     "small_patches": lambda: Case(
-        picture(75, 83), disc(75, 83, 30, 40, 20), 50, Parameters((2,), 4, 2, coherence=512, reuse=128, sweeps=3)
+        picture(75, 83),
+        disc(75, 83, 30, 40, 20),
+        50,
+        Parameters((2,), 4, 2, coherence=512, reuse=128, rows=0, columns=99, sweeps=3),
     ),
     "photo_smaller_than_a_patch": lambda: Case(picture(9, 7), disc(9, 7, 4, 3, 2), 64),
-    "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=4, sweeps=1)),
+    "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=8, sweeps=1)),
     "network_of_256": lambda: Case(picture(300, 320), disc(300, 320, 160, 170, 60), 256),
 }
 

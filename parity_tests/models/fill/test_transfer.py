@@ -73,10 +73,14 @@ def plainly_chosen(found, parameters):
     """The rule of ``chosen_sources`` written out: every source is weighed, one after the other."""
     distances, sources = found.distances.tolist(), [tuple(s) for s in found.sources.tolist()]
     wanted = [tuple(w) for w in found.wanted.tolist()]
-    best = [row.index(min(row)) for row in distances]
     nearest = sorted(min(row) for row in distances)
     everything = [d for row in distances for d in row]
     usual = nearest[len(nearest) // 2] + sum(everything) // len(everything) // 64 + 1
+    for row, corner in zip(distances, wanted, strict=True):
+        for s, source in enumerate(sources):
+            far = parameters.rows * abs(corner[0] - source[0]) + parameters.columns * abs(corner[1] - source[1])
+            row[s] += usual * far // (256 * parameters.patch)
+    best = [row.index(min(row)) for row in distances]
     bonus, penalty = usual * parameters.coherence // 256, usual * parameters.reuse // 256
     rows, columns = sorted({w[0] for w in wanted}), sorted({w[1] for w in wanted})
     for sweep in range(parameters.sweeps):
@@ -94,10 +98,14 @@ def plainly_chosen(found, parameters):
     return best
 
 
-@given(picture=pictures(), parameters=st.sampled_from(PATCHES), weights=st.sampled_from([(0, 0), (256, 51), (900, 0), (0, 700)]))
+@given(
+    picture=pictures(),
+    parameters=st.sampled_from(PATCHES),
+    weights=st.sampled_from([(0, 0, 0, 0), (256, 51, 512, 128), (900, 0, 0, 9), (0, 700, 77, 0)]),
+)
 @few
 def test_choices_follow_the_rule(picture, parameters, weights):
-    parameters = replace(parameters, coherence=weights[0], reuse=weights[1])
+    parameters = replace(parameters, **dict(zip(("coherence", "reuse", "rows", "columns"), weights, strict=True)))
     found = matches(*picture, parameters)
     if found is not None:
         assert chosen_sources(found, parameters).tolist() == plainly_chosen(found, parameters)
@@ -109,8 +117,18 @@ def test_neighbours_prefer_to_go_on():
     sources = np.array([[20, 0], [20, 4], [20, 8], [40, 40]])
     distances = np.array([[10, 900, 900, 900], [900, 60, 900, 50], [900, 900, 10, 900]], np.int32)
     found = Matches(wanted, sources, distances)
-    assert chosen_sources(found, DEFAULTS).tolist() == [0, 1, 2]
-    assert chosen_sources(found, replace(DEFAULTS, coherence=0)).tolist() == [0, 3, 2]
+    anywhere = replace(DEFAULTS, rows=0, columns=0)
+    assert chosen_sources(found, anywhere).tolist() == [0, 1, 2]
+    assert chosen_sources(found, replace(anywhere, coherence=0)).tolist() == [0, 3, 2]
+
+
+def test_sources_at_the_same_height_are_preferred():
+    """Two patches; two sources that are alike, one beside them and one below."""
+    wanted = np.array([[8, 0], [8, 4]])
+    sources = np.array([[8, 24], [32, 0]])
+    found = Matches(wanted, sources, np.array([[60, 50], [60, 50]], np.int32))
+    assert chosen_sources(found, replace(DEFAULTS, reuse=0)).tolist() == [0, 0]
+    assert chosen_sources(found, replace(DEFAULTS, reuse=0, rows=0, columns=0)).tolist() == [1, 1]
 
 
 @given(data=st.data(), side=st.sampled_from([2, 4, 6, 12]), seed=st.integers(0, 1000))
