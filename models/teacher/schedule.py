@@ -12,6 +12,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+LEAST_SIGNAL = 2.0**-52
+"""Least alpha_bar_T: with less, 1 - alpha_bar_T / alpha_bar_s, the beta of a step from s to T, would be rounded to 1."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -21,7 +24,7 @@ class Schedule:
         betas: (T + 1,) float64; ``betas[t]`` in (0, 1) for t >= 1, ``betas[0]`` is 0 and never used.
 
     Raises:
-        ValueError: no step, or a beta outside (0, 1).
+        ValueError: no step, a beta outside (0, 1), or nothing left of the picture at the last step.
     """
 
     betas: Tensor
@@ -32,6 +35,9 @@ class Schedule:
             raise ValueError("a schedule needs betas 0, beta_1, ... beta_T with at least one step")
         if not bool(((steps > 0) & (steps < 1)).all()):
             raise ValueError("every beta of a schedule must lie between 0 and 1")
+        last = float(self.alpha_bar[-1])
+        if last < LEAST_SIGNAL:
+            raise ValueError(f"alpha_bar_T of a schedule is {last:.1g}; below {LEAST_SIGNAL:.1g} nothing of the picture is left")
 
     @property
     def steps(self) -> int:

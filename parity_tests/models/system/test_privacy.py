@@ -15,6 +15,7 @@ from PIL import Image
 from benchmarks.table import BENCHMARKS
 from models.__main__ import VERBS
 from models.system.privacy import OFFLINE, TELEMETRY
+from parity_tests.fuzz.readers import READERS
 from parity_tests.models.teacher.test_denoiser import save_pipeline
 from parity_tests.repository.test_import_arrow import ORDER, ROOT, modules, type_checking_removed
 from parity_tests.support.models_command import fill_folder
@@ -143,6 +144,7 @@ COMMANDS = {
     "models train": f"-m parity_tests.support.train_driver train --preset tiny-gan --data photos --out run {STEPS}",
     "models inpaint": f"-m models inpaint photo.png mask.png plain.png {SMALL} --size 32",
     "export inpaint": "-m export inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
+    "export outpaint": "-m export outpaint photo.png wide.png --left 3 --artifact made/small-32-onnx-fp32",
     "models masks": "-m models masks --out masks.npz --size 16 --count 2",
     "models evaluate": f"-m models evaluate --data photos {SMALL} --size 32 --count 2",
     "models teacher": "-m models teacher inpaint photo.png mask.png teacher.png --denoiser ddpm --sampler ddnm --steps 5",
@@ -150,6 +152,7 @@ COMMANDS = {
     "models info": "-m models info small.safetensors",
     "benchmarks latency": f"-m benchmarks latency --artifacts made {SMALL} --rounds 3 --threads 1",
     "benchmarks quality": f"-m benchmarks quality --data photos {SMALL} --artifact made/small-32-onnx-fp32 --count 2",
+    "benchmarks fill": f"-m benchmarks fill --data photos {SMALL} --hole 64 --perceptual squeezenet/net.safetensors",
     "benchmarks training": ("-m", "benchmarks", "training", "--threads=1", "--rounds=1", "--only", "generator alone, L1"),
     "benchmarks few_step": "-m benchmarks few_step --size 16 --batch 1 --threads 1 --rounds 3",
 }
@@ -183,6 +186,8 @@ def work(tmp_path_factory):
             folder / "photos" / f"{index}.png"
         )
     save_pipeline(folder / "ddpm")
+    (folder / "squeezenet").mkdir()
+    READERS["squeezenet"].make(folder / "squeezenet")
     silent(watched(folder / "home", *MAKE.format("onnx").split(), cwd=folder))
     return folder
 

@@ -148,3 +148,10 @@ def test_the_published_setting_counts():
 def test_bad_schedules(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_schedule_that_leaves_nothing_is_refused():
+    """Its respaced schedules would have a beta of 1: with so little signal the quotient of two alpha_bars is lost in rounding."""
+    betas = torch.cat([torch.zeros(1, dtype=torch.float64), torch.linspace(1e-4, 0.5, 1000, dtype=torch.float64)])
+    with pytest.raises(ValueError, match=r"alpha_bar_T of a schedule is \d+e-1\d\d; below 2e-16 nothing"):
+        Schedule(betas)
