@@ -1,20 +1,38 @@
-"""What a saved Core ML package says of itself: ports, metadata, multiply-accumulates, operators, integer coverage."""
+"""What a saved Core ML package says of itself: ports, metadata, its operators."""
 
-import math
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export.backend import Coverage, Inspection, Port
+from export import operators
+from export.backend import Inspection, Port
 from export.coreml.package import read_program
+from export.operators import ADD, CONCAT, CONV, DEQUANTISE, QUANTISE, RELU, RESIZE, IntegerCoverage, Operator, Value
 from models.system.foreign import reader
 
 _CHANNELS = {"RGB": 3, "BGR": 3, "GRAYSCALE": 1}
 
-_KINDS = {"conv": "conv", "add": "add", "upsample_nearest_neighbor": "resize", "concat": "concat"}
-"""Operators that are counted, as ``quantize.coverage`` names them (our networks concatenate nothing behind the stem)."""
+KINDS = {
+    "add": ADD,
+    "concat": CONCAT,
+    "constexpr_affine_dequantize": DEQUANTISE,
+    "conv": CONV,
+    "dequantize": DEQUANTISE,
+    "quantize": QUANTISE,
+    "relu": RELU,
+    "upsample_nearest_neighbor": RESIZE,
+}
+
+OPERANDS = {
+    "constexpr_affine_dequantize": ("quantized_data",),
+    "conv": ("x", "weight"),
+    "dequantize": ("input",),
+    "quantize": ("input",),
+    "upsample_nearest_neighbor": ("x",),
+}
+"""Arguments that an operator computes with, where the others say how. A convolution's bias may stay float: it is added to the
+accumulator."""
 
 
 @reader
@@ -26,22 +44,74 @@ def inspect(package: Path) -> Inspection:
     """
     program = read_program(package)
     description = program.spec.description
-    operations = _operations(program.function)
-    coverage = None
-    if any(op.op_type == "quantize" for op in operations):
-        coverage = _coverage(package, operations)
+    found = operators_of(program.function)
     return Inspection(
         metadata={k: v for k, v in sorted(description.metadata.userDefined.items()) if k.startswith("wavefill.")},
         inputs=tuple(_port(port) for port in description.input),
         outputs=tuple(_port(port) for port in description.output),
-        macs=sum(_macs(op) for op in operations if op.op_type == "conv"),
-        operators=dict(sorted(Counter(op.op_type for op in operations).items())),
-        coverage=coverage,
+        macs=operators.count_macs(found),
+        operators=operators.count_types(found),
+        coverage=_coverage(package, program.function).by_kind() if operators.is_quantised(found) else None,
     )
+
+
+@reader
+def integer_coverage(package: Path) -> IntegerCoverage:
+    """Count what is integer between the stem (first learned convolution) and the head (last), both included.
+
+    Args:
+        package: an ``.mlpackage``; in one that quantises nothing all are left in float.
+
+    Raises:
+        ValueError: a damaged package, or one without learned convolutions.
+    """
+    return _coverage(package, read_program(package).function)
+
+
+def _coverage(package: Path, function: Any) -> IntegerCoverage:  # noqa: ANN401
+    found = operators_of(function)
+    learned = [
+        operator
+        for operator, op in zip(found, _operations(function), strict=True)
+        if operator.kind == CONV and not _is_filter_bank(_weight(op))
+    ]
+    if not learned:
+        raise ValueError(f"{package}: no learned convolution in it")
+    return operators.integer_coverage(
+        found, pairs=True, first=lambda operator: operator is learned[0], last=lambda operator: operator is learned[-1]
+    )
+
+
+def operators_of(function: Any) -> list[Operator]:  # noqa: ANN401
+    """A MIL function's operations but its constants, in execution order."""
+    values: dict[str, Value] = {}  # names are unique in MIL
+
+    def value(var: Any) -> Value:  # noqa: ANN401
+        if var.name not in values:
+            constant = var.op is not None and var.op.op_type == "const"
+            values[var.name] = Value(var.name, tuple(var.shape), _dtype(var), constant)
+        return values[var.name]
+
+    found = []
+    for op in _operations(function):
+        arguments = [op.inputs[name] for name in OPERANDS.get(op.op_type, op.inputs)]
+        given = (var for one in arguments for var in (one if isinstance(one, list | tuple) else [one]))
+        inputs, outputs = tuple(value(var) for var in given if var is not None), tuple(map(value, op.outputs))
+        macs = operators.convolution_macs(outputs[0], op.weight.shape[1:]) if op.op_type == "conv" else 0
+        found.append(Operator(op.op_type, KINDS.get(op.op_type, op.op_type), inputs, outputs, macs))
+    return found
 
 
 def _operations(function: Any) -> list[Any]:  # noqa: ANN401
     return [op for op in function.operations if op.op_type != "const"]
+
+
+def _dtype(var: Any) -> str:  # noqa: ANN401
+    """numpy's name of a tensor's type, MIL's own name of any other."""
+    from coremltools.converters.mil.mil import types
+
+    name = str(types.builtin_to_string(var.dtype))
+    return name.replace("fp", "float") if name.startswith("fp") else name
 
 
 def _port(port: Any) -> Port:  # noqa: ANN401
@@ -51,60 +121,6 @@ def _port(port: Any) -> Port:  # noqa: ANN401
         return Port(port.name, (1, image.height, image.width, _CHANNELS.get(colours, 0)), colours.lower())
     array = port.type.multiArrayType
     return Port(port.name, tuple(array.shape), array.ArrayDataType.Name(array.dataType).lower())
-
-
-def _macs(op: Any) -> int:  # noqa: ANN401
-    """Multiply-accumulates of a convolution: every output value sums over (channels / groups) kh kw products."""
-    return int(math.prod(op.outputs[0].shape) * math.prod(op.weight.shape[1:]))
-
-
-@reader
-def integer_coverage(package: Path) -> dict[str, Coverage]:
-    """Count what is integer between the stem (first learned convolution) and the head (last), both included.
-
-    An operator is integer when each input is a dequantised integer tensor (activation or stored weight; a convolution's bias
-    may stay float, it is added to the accumulator) and its result goes, directly or through a ReLU, into ``quantize`` only.
-
-    Args:
-        package: an ``.mlpackage``.
-
-    Returns:
-        Kind -> counts, for ``conv``, ``add``, ``resize`` and ``concat`` where they occur.
-
-    Raises:
-        ValueError: a damaged package, or one without learned convolutions.
-    """
-    return _coverage(package, _operations(read_program(package).function))
-
-
-def _coverage(package: Path, operations: list[Any]) -> dict[str, Coverage]:
-    learned = [op for op in operations if op.op_type == "conv" and not _is_filter_bank(_weight(op))]
-    if not learned:
-        raise ValueError(f"{package}: no learned convolution in it")
-    region = _after(learned[0]) & _before(learned[-1])
-    counts: dict[str, list[int]] = {}
-    for op in operations:
-        if op.op_type in _KINDS and op.name in region:
-            counts.setdefault(_KINDS[op.op_type], [0, 0])[0 if _is_integer(op) else 1] += 1
-    return {kind: Coverage(*pair) for kind, pair in sorted(counts.items())}
-
-
-def _is_integer(op: Any) -> bool:  # noqa: ANN401
-    if op.op_type == "conv":
-        sources = [op.x, op.weight]
-    elif op.op_type == "concat":
-        sources = list(op.values)
-    else:
-        sources = [op.x, op.y] if op.op_type == "add" else [op.x]
-    made = {var.op.op_type if var.op is not None else "input" for var in sources}
-    return made <= {"dequantize", "constexpr_affine_dequantize"} and _goes_to_integers(op.outputs[0])
-
-
-def _goes_to_integers(var: Any) -> bool:  # noqa: ANN401
-    users = var.child_ops
-    if len(users) == 1 and users[0].op_type == "relu":
-        return _goes_to_integers(users[0].outputs[0])
-    return bool(users) and all(user.op_type == "quantize" for user in users)
 
 
 def _weight(op: Any) -> np.ndarray:  # noqa: ANN401
@@ -121,26 +137,3 @@ def _is_filter_bank(weight: np.ndarray) -> bool:
     magnitudes = np.abs(weight.astype(np.float64))
     by_output, by_input = magnitudes.reshape(len(magnitudes), -1), magnitudes.swapaxes(0, 1).reshape(magnitudes.shape[1], -1)
     return any(all(len(np.unique(row[row > 0])) <= 1 for row in rows) for rows in (by_output, by_input))
-
-
-def _after(op: Any) -> set[str]:  # noqa: ANN401
-    """Names of the operators that depend on one, and its own."""
-    found, waiting = {op.name}, [op]
-    while waiting:
-        for user in (user for var in waiting.pop().outputs for user in var.child_ops):
-            if user.name not in found:
-                found.add(user.name)
-                waiting.append(user)
-    return found
-
-
-def _before(op: Any) -> set[str]:  # noqa: ANN401
-    """Names of the operators that one depends on, and its own."""
-    found, waiting = {op.name}, [op]
-    while waiting:
-        inputs = waiting.pop().inputs.values()
-        for var in (var for value in inputs for var in (value if isinstance(value, list | tuple) else [value])):
-            if var is not None and var.op is not None and var.op.name not in found:
-                found.add(var.op.name)
-                waiting.append(var.op)
-    return found

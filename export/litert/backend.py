@@ -3,16 +3,13 @@
 import dataclasses
 import hashlib
 import importlib.util
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
-from export.backend import Action, Coverage, Inspection, Runner
+from export.backend import Action, Inspection, Runner
 from export.errors import ToolchainMissing
 from export.litert import flatbuffer, runtime
-from export.litert.graph import integer_coverage
+from export.litert.inspect import inspect
 from export.program import Program
-from models.system.foreign import reading
 from quantize.schemes import SCHEMES
 
 
@@ -57,8 +54,7 @@ class LiteRTBackend:
         Raises:
             ValueError: the file is missing, truncated or no LiteRT model.
         """
-        with reading(model):
-            return _inspect(model)
+        return inspect(model)
 
     def unavailable(self, action: Action) -> str | None:
         """Why ``action`` cannot be done here; None where it can."""
@@ -78,31 +74,6 @@ class LiteRTBackend:
     def _require(self, action: Action) -> None:
         if reason := self.unavailable(action):
             raise ToolchainMissing(f"litert: {reason}")
-
-
-def _inspect(model: Path) -> Inspection:
-    content = flatbuffer.read(model)
-    inputs, outputs = flatbuffer.ports(content)
-    metadata = flatbuffer.read_metadata(content)
-    operators = flatbuffer.operator_counts(content)
-    return Inspection(
-        metadata={key: value for key, value in metadata.items() if key.startswith(flatbuffer.METADATA_PREFIX)},
-        inputs=inputs,
-        outputs=outputs,
-        macs=flatbuffer.count_macs(content),
-        operators=dict(sorted(operators.items())),
-        coverage=_coverage(model) if "QUANTIZE" in operators else None,
-    )
-
-
-def _coverage(model: Path) -> Mapping[str, Coverage]:
-    found = integer_coverage(model)
-    floating = Counter(line.split()[0] for line in found.left_in_float)
-    if found.requantises:
-        floating["requantise"] = found.requantises
-    return {kind: Coverage(number, 0) for kind, number in found.integer.items()} | {
-        name: Coverage(0, number) for name, number in floating.items()
-    }
 
 
 def _key(program: Program) -> tuple[str, int, str]:

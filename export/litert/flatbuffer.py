@@ -1,11 +1,10 @@
-"""The saved LiteRT file as a table: read, write, metadata, ports, multiply-accumulates.
+"""The saved LiteRT file as a table: read, write, metadata, ports.
 
 A ``.tflite`` file is a flatbuffer (schema.fbs of TensorFlow Lite, version 3). Everything here needs the schema only, no
 converter and no interpreter, so that a file can be inspected where neither is installed.
 """
 
-import math
-from collections import Counter
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +102,7 @@ def read_metadata(model: "ModelT") -> dict[str, str]:
     entries = {}
     for entry in model.metadata or []:
         data = model.buffers[entry.buffer].data
-        entries[_text(entry.name)] = bytes(data).rstrip(b"\0").decode() if data is not None else ""
+        entries[text(entry.name)] = bytes(data).rstrip(b"\0").decode() if data is not None else ""
     return entries
 
 
@@ -119,16 +118,16 @@ def operator_name(model: "ModelT", operator: "OperatorT") -> str:
     return _names(schema.BuiltinOperator)[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
 
-def operator_counts(model: "ModelT") -> Counter[str]:
-    """How often each operator type occurs."""
-    return Counter(operator_name(model, operator) for operator in graph(model).operators)
-
-
 def tensor_type(tensor: "TensorT") -> str:
     """Element type in lower case: ``uint8``, ``float32``, ``int8``."""
     from ai_edge_litert import schema_py_generated as schema
 
     return _names(schema.TensorType)[tensor.type].lower()
+
+
+def text(name: bytes | str) -> str:
+    """A name as the generated code gives it, as text."""
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def shape(tensor: "TensorT") -> tuple[int, ...]:
@@ -153,34 +152,12 @@ def ports(model: "ModelT") -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     subgraph = graph(model)
 
     def listed(entries: "list[TensorMapT]", order: list[int]) -> tuple[Port, ...]:
-        names = {entry.tensorIndex: _text(entry.name) for entry in entries}
+        names = {entry.tensorIndex: text(entry.name) for entry in entries}
         return tuple(Port(names[i], shape(subgraph.tensors[i]), tensor_type(subgraph.tensors[i])) for i in order)
 
     return listed(signatures[0].inputs, subgraph.inputs), listed(signatures[0].outputs, subgraph.outputs)
 
 
-def count_macs(model: "ModelT") -> int:
-    """Multiply-accumulates of all convolutions, from the shapes in the file.
-
-    A CONV_2D weight is (outputs, kh, kw, inputs / groups) and a DEPTHWISE_CONV_2D weight (1, kh, kw, outputs).
-
-    Raises:
-        ValueError: a transposed convolution or matrix product, which our networks do not have and which is not counted.
-    """
-    tensors, total = graph(model).tensors, 0
-    for operator in graph(model).operators:
-        name = operator_name(model, operator)
-        if name in ("TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL", "CONV_3D"):
-            raise ValueError(f"{name}: cannot count its multiply-accumulates")
-        if name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            weight, output = shape(tensors[operator.inputs[1]]), shape(tensors[operator.outputs[0]])
-            total += math.prod(output) * math.prod(weight[1:] if name == "CONV_2D" else weight[1:3])
-    return total
-
-
+@functools.cache
 def _names(table: type) -> dict[int, str]:
     return {value: name for name, value in vars(table).items() if not name.startswith("_")}
-
-
-def _text(name: bytes | str) -> str:
-    return name.decode() if isinstance(name, bytes) else name

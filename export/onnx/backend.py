@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.backend import Action, Coverage, Inspection, Port, Runner
+from export.backend import Action, Inspection, Runner
 from export.errors import ToolchainMissing
 from export.onnx import runtime
-from export.onnx.graph import Graph, value_shapes
-from export.onnx.integer import COUNTED, integer_coverage, lower_quantisation, sink_weights
+from export.onnx.graph import Graph
+from export.onnx.inspect import inspect
+from export.onnx.integer import lower_quantisation, sink_weights
 from export.onnx.mobile import usability_report, write_ort
 from export.onnx.names import core_trace, name_nodes, name_values, number_shell
 from export.onnx.rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
@@ -73,7 +72,7 @@ class OnnxBackend:
         """
         self._require("convert")
         with reading(model):
-            return _inspect(read_model(model))
+            return inspect(read_model(model))
 
     def write_ort(self, model: Path, folder: Path) -> Path:
         """See ``onnx_mobile.write_ort``.
@@ -99,25 +98,6 @@ class OnnxBackend:
     def _require(self, action: Action) -> None:
         if reason := self.unavailable(action):
             raise ToolchainMissing(f"backend onnx: {reason}")
-
-
-def _inspect(saved: ModelProto) -> Inspection:
-    return Inspection(
-        metadata={entry.key: entry.value for entry in saved.metadata_props},
-        inputs=tuple(_ports(saved.graph.input)),
-        outputs=tuple(_ports(saved.graph.output)),
-        macs=convolution_macs(saved),
-        operators=dict(sorted(Counter(node.op_type for node in saved.graph.node).items())),
-        coverage=_coverage(saved),
-    )
-
-
-def _coverage(model: ModelProto) -> Mapping[str, Coverage] | None:
-    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
-        return None
-    integer, floating = (integer_coverage(model)[kind] for kind in ("integer", "float"))
-    types = (*COUNTED, *sorted(floating.keys() - COUNTED.keys()))
-    return {COUNTED.get(name, name): Coverage(integer[name], floating[name]) for name in types}
 
 
 def build_model(program: Program) -> ModelProto:
@@ -160,16 +140,6 @@ def read_model(path: Path) -> ModelProto:
             if any(abs(value) > MAX_ATTRIBUTE for value in (attribute.i, *attribute.ints)):
                 raise ValueError(f"{path}: damaged ({node.op_type} has {attribute.name} beyond {MAX_ATTRIBUTE})")
     return model
-
-
-def convolution_macs(model: ModelProto) -> int:
-    """Multiply-accumulates of all Conv nodes: output values times kernel size times input channels of a group."""
-    shapes = value_shapes(model)
-    return sum(
-        int(np.prod(shapes[node.output[0]])) * int(np.prod(shapes[node.input[1]][1:]))
-        for node in model.graph.node
-        if node.op_type == "Conv"
-    )
 
 
 class _FloatPorts(nn.Module):
@@ -218,12 +188,3 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         registration.setLevel(level)
-
-
-def _ports(values: object) -> Iterator[Port]:
-    from onnx import helper
-
-    for value in values:  # type: ignore[attr-defined] # protobuf's repeated fields have no public type
-        kind = value.type.tensor_type
-        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-        yield Port(value.name, tuple(dim.dim_value for dim in kind.shape.dim), dtype)

@@ -1,26 +1,23 @@
-"""QDQ form of w8a8 that ONNX Runtime fuses into integer kernels, and the count that proves it.
+"""QDQ form of w8a8 that ONNX Runtime fuses into integer kernels.
 
 A quantised program reaches ONNX as float operators between DequantizeLinear and QuantizeLinear. ONNX Runtime replaces such an
 operator by an integer kernel (QLinearConv, QLinearAdd, Resize on bytes) where *all* its operands are dequantised, the bias as
 int32 with scale = input scale x weight scale, and the result is quantised. :func:`lower_quantisation` brings the exported
-graph into that form; :func:`integer_coverage` counts in a saved model.
+graph into that form; ``export.operators`` counts in a saved model.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import NodeProto
 
     from export.onnx.graph import Graph
 
 QUANTIZE, DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-COUNTED: Final = {"Conv": "conv", "Add": "add", "Resize": "resize"}
-"""Operators between stem and head that must be integer, as ``quantize.coverage`` names them; a Relu joins its convolution."""
 
 INT32_MAX: Final = 2**31 - 1
 
@@ -79,41 +76,3 @@ def _shift_activations(graph: Graph) -> None:
             shifted = f"{node.input[2]}+128"
             graph.constants[shifted] = (graph.constants[node.input[2]].astype(np.int16) + 128).astype(np.uint8)
             node.input[2] = shifted
-
-
-def integer_coverage(model: ModelProto) -> dict[str, Counter[str]]:
-    """How many operators from stem to head a saved model computes on integers, and how many in float.
-
-    Integer means: every operand comes from a DequantizeLinear and the result, or the result of the Relu that alone reads it,
-    goes into one QuantizeLinear and nowhere else.
-
-    Args:
-        model: a saved QDQ model.
-
-    Returns:
-        ``{"integer": Counter(Conv=67, Add=26, Resize=5), "float": Counter()}`` for wavefill-s. Counted are the operators between
-        the first and the last QuantizeLinear; in a float model there are none. A stem or head in float lies outside and is
-        missing from the count.
-    """
-    nodes = list(model.graph.node)
-    producers = {output: node for node in nodes for output in node.output}
-    users: dict[str, list[NodeProto]] = {}
-    for node in nodes:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    marks = [index for index, node in enumerate(nodes) if node.op_type == QUANTIZE]
-    counts: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter()}
-    if not marks:
-        return counts
-    for node in nodes[marks[0] : marks[-1]]:
-        if node.op_type in COUNTED:
-            operands = [name for name in node.input[: 3 if node.op_type == "Conv" else 1 + (node.op_type == "Add")] if name]
-            dequantised = all(name in producers and producers[name].op_type == DEQUANTIZE for name in operands)
-            readers = users.get(node.output[0], [])
-            if [reader.op_type for reader in readers] == ["Relu"]:
-                readers = users.get(readers[0].output[0], [])
-            quantised = [reader.op_type for reader in readers] == [QUANTIZE]
-            counts["integer" if dequantised and quantised else "float"][node.op_type] += 1
-        elif node.op_type not in (QUANTIZE, DEQUANTIZE, "Relu"):
-            counts["float"][node.op_type] += 1
-    return counts

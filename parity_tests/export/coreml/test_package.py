@@ -19,10 +19,11 @@ import skimage.data
 import torch
 from PIL import Image
 
+from export.backend import Coverage
 from export.coreml import evaluator as mil_evaluator
 from export.coreml import runtime
 from export.coreml.evaluator import Evaluator
-from export.coreml.inspect import Coverage, integer_coverage
+from export.coreml.inspect import integer_coverage
 from export.coreml.ops import OPS
 from export.coreml.package import WEIGHTS, read_program, read_spec, write_package
 from export.coreml.toolkit import can_predict, coremltools
@@ -142,12 +143,12 @@ def test_description_says_how_to_use_it(packages: dict[str, Path]) -> None:
 def test_integer_coverage(packages: dict[str, Path], generator: Generator) -> None:
     learned = sum(isinstance(m, torch.nn.Conv2d) for m in fold(generator, SIZE, SIZE).modules())
     # Residual blocks: one each way in level 0, one in level 1; one skip connection.
-    assert integer_coverage(packages["w8a8"]) == {
+    assert integer_coverage(packages["w8a8"]).by_kind() == {
         "add": Coverage(integer=4, floating=0),
         "conv": Coverage(integer=learned, floating=0),
         "resize": Coverage(integer=1, floating=0),
     }
-    floating = integer_coverage(packages["fp16"])
+    floating = integer_coverage(packages["fp16"]).by_kind()
     assert floating["conv"] == Coverage(integer=0, floating=learned)
     assert floating["add"] == Coverage(integer=0, floating=4)
 
@@ -339,7 +340,7 @@ def test_planted_float_convolution_is_counted(packages: dict[str, Path], tmp_pat
         convs = [op for op in operations(spec) if op.type == "conv"]
         convs[2].inputs["x"].arguments[0].name = convs[1].outputs[0].name
 
-    counts = integer_coverage(copy_with(packages["w8a8"], tmp_path, bypass))["conv"]
+    counts = integer_coverage(copy_with(packages["w8a8"], tmp_path, bypass)).by_kind()["conv"]
     assert counts.floating >= 2  # the first now also goes to a float user, the second reads floats
 
 

@@ -39,5 +39,5 @@ def test_shipped_checkpoint(scheme: str, shipped_artifacts: Path) -> None:
             assert np.mean(difference > 0) <= 1e-3
     assert sum(p.stat().st_size for p in package.rglob("*") if p.is_file()) <= BYTES[scheme]
     assert BACKEND.inspect(package).macs <= 1.0e9
-    counts = {kind: (c.integer, c.floating) for kind, c in integer_coverage(package).items()}
+    counts = {kind: (c.integer, c.floating) for kind, c in integer_coverage(package).by_kind().items()}
     assert counts == {kind: (n, 0) if scheme == "w8a8" else (0, n) for kind, n in COUNTS.items()}

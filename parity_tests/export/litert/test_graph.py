@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from export.litert import flatbuffer
-from export.litert.graph import GPU_DELEGATE_OPS, core_operators, integer_coverage, refused_by_gpu_delegates
+from export.litert.delegate import GPU_DELEGATE_OPS, core_operators, refused_by_gpu_delegates
+from export.litert.inspect import integer_coverage, operators_of
 from models.generator import DepthwiseBlock, PlainBlock, Up, fold
 from parity_tests.support.litert_models import BACKEND, SIZE, saved, small_table
 from parity_tests.support.small import small_generator
@@ -128,13 +129,20 @@ def test_weights_and_scales_are_the_tables():
 # ---------------------------------------------------------------- accelerators
 
 
+def stored(model, operator):
+    """The flatbuffer's own record of an operator."""
+    return flatbuffer.graph(model).operators[
+        [found.outputs[0].name for found in operators_of(model)].index(operator.outputs[0].name)
+    ]
+
+
 @pytest.mark.parametrize(("scheme", "io"), EVERY)
 def test_the_core_is_one_region_for_gpu_delegates(scheme, io):
     assert refused_by_gpu_delegates(saved(scheme, io)) == ()
     model = flatbuffer.read(saved(scheme, io))
     core = core_operators(model)
     # The check looks at the whole network, not at a corner of it: learned convolutions, analysis, two of the synthesis.
-    names = Counter(flatbuffer.operator_name(model, operator) for operator in core)
+    names = Counter(operator.type for operator in core)
     assert names["CONV_2D"] + names["DEPTHWISE_CONV_2D"] == convolutions() + 3
     assert names["CONCATENATION"] == 1
 
@@ -168,11 +176,12 @@ def test_planted_an_operator_that_delegates_refuse_is_found(name, tmp_path):
     assert name not in GPU_DELEGATE_OPS
     model = flatbuffer.read(saved("fp32"))
     core = core_operators(model)
+    victim = stored(model, core[len(core) // 2])
     code = schema.OperatorCodeT(
         builtinCode=getattr(schema.BuiltinOperator, name), deprecatedBuiltinCode=min(getattr(schema.BuiltinOperator, name), 127)
     )
     model.operatorCodes.append(code)
-    core[len(core) // 2].opcodeIndex = len(model.operatorCodes) - 1
+    victim.opcodeIndex = len(model.operatorCodes) - 1
     planted = tmp_path / "model.tflite"
     planted.write_bytes(flatbuffer.pack(model))
     assert [line.split()[0] for line in refused_by_gpu_delegates(planted)] == [name]
@@ -180,7 +189,7 @@ def test_planted_an_operator_that_delegates_refuse_is_found(name, tmp_path):
 
 def test_planted_a_tensor_of_five_dimensions_is_found(tmp_path):
     model = flatbuffer.read(saved("fp32"))
-    tensor = flatbuffer.graph(model).tensors[core_operators(model)[5].outputs[0]]
+    tensor = flatbuffer.graph(model).tensors[stored(model, core_operators(model)[5]).outputs[0]]
     tensor.shape = np.array([1, *tensor.shape], np.int32)
     planted = tmp_path / "model.tflite"
     planted.write_bytes(flatbuffer.pack(model))

@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from export.artifact.declared import faults
 from export.onnx.backend import OnnxBackend, build_model, read_model
-from export.onnx.integer import integer_coverage
+from export.onnx.inspect import integer_coverage
 from export.onnx.mobile import optimised_model
 from models.generator import fold
 from parity_tests.support.onnx_cells import SIZE, converted, small_calibration, small_program
@@ -29,11 +29,13 @@ def constants_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 
 def test_everything_from_stem_to_head_is_integer(model):
-    assert integer_coverage(model) == {"integer": Counter(SMALL_COUNTS), "float": Counter()}
+    coverage = integer_coverage(model)
+    assert coverage.integer == {name.lower(): number for name, number in SMALL_COUNTS.items()}
+    assert coverage.left_in_float == ()
 
 
 def test_float_models_have_no_integer_operators():
-    assert integer_coverage(build_model(small_program("fp32")))["integer"] == Counter()
+    assert integer_coverage(build_model(small_program("fp32"))).integer == {}
 
 
 @pytest.mark.parametrize("victim", ["core/down.1.0/conv1/Conv", "core/up.0.0/Add", "core/grow.1/Resize", "core/head/Conv"])
@@ -44,17 +46,17 @@ def test_the_count_finds_one_float_operator(model, victim):
     producer = next(other for other in spoiled.graph.node if other.output[0] == node.input[0])
     quantise = next(other for other in spoiled.graph.node if other.output[0] == producer.input[0])
     node.input[0] = quantise.input[0]
-    counts = integer_coverage(spoiled)
-    assert counts["float"][node.op_type] >= 1
-    assert counts["integer"][node.op_type] < SMALL_COUNTS[node.op_type]
+    coverage = integer_coverage(spoiled)
+    assert f"{node.op_type} {node.output[0]}" in coverage.left_in_float
+    assert coverage.integer[node.op_type.lower()] < SMALL_COUNTS[node.op_type]
 
 
 def test_the_count_finds_a_foreign_operator_between(model):
     spoiled = onnx.ModelProto.FromString(model.SerializeToString())
     node = next(node for node in spoiled.graph.node if node.op_type == "Relu")
     node.op_type = "LeakyRelu"
-    counts = integer_coverage(spoiled)
-    assert counts["float"]["LeakyRelu"] == 1
+    left = [line.split()[0] for line in integer_coverage(spoiled).left_in_float]
+    assert left.count("LeakyRelu") == 1
 
 
 def dissolve(model: onnx.ModelProto, dequantise: onnx.NodeProto) -> None:
@@ -78,7 +80,7 @@ def test_a_stem_or_head_left_in_float_is_refused(model, end, tmp_path):
     else:
         quantise = next(other for other in spoiled.graph.node if other.input[0] == node.output[0])
         dissolve(spoiled, next(other for other in spoiled.graph.node if other.input[0] == quantise.output[0]))
-    assert integer_coverage(spoiled)["float"] == Counter()
+    assert integer_coverage(spoiled).left_in_float == ()
     path = tmp_path / "model.onnx"
     path.write_bytes(spoiled.SerializeToString())
     program = small_program("w8a8")
@@ -137,7 +139,9 @@ def test_bias_is_int32_in_steps_of_input_times_weight(model):
 @pytest.mark.slow
 def test_shipped_network_is_integer(shipped_artifacts, tmp_path):
     path = shipped_artifacts / "wavefill-s-256-onnx-w8a8" / OnnxBackend.model_file
-    assert integer_coverage(read_model(path)) == {"integer": Counter(Conv=67, Add=26, Resize=5), "float": Counter()}
+    coverage = integer_coverage(read_model(path))
+    assert coverage.integer == {"conv": 67, "add": 26, "resize": 5}
+    assert coverage.left_in_float == ()
     optimised_model(path, tmp_path / "optimised.onnx")
     kernels = Counter(node.op_type for node in read_model(tmp_path / "optimised.onnx").graph.node)
     assert (kernels["QLinearConv"], kernels["QLinearAdd"], kernels["Conv"]) == (67, 26, 2)
