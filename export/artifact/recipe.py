@@ -12,7 +12,7 @@ from export.program import Program
 ROOT = Path(__file__).parents[2]
 
 TOOLS: dict[str, tuple[str, ...]] = {
-    "onnx": ("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
+    "onnx": ("torch", "onnx", "onnx-ir", "onnxscript", "onnxruntime", "numpy"),
     "coreml": ("torch", "coremltools", "protobuf", "numpy"),
     "litert": ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "flatbuffers", "numpy"),
 }

@@ -114,7 +114,6 @@ def build_model(program: Program) -> ModelProto:
     if program.scheme.calibrated:
         lower_quantisation(graph)
     number_shell(graph)
-    graph.share_constants()
     name_values(graph)
     return graph.to_model(program.metadata("NHWC"))
 

@@ -3,6 +3,9 @@
 What PyTorch's exporter writes changes from release to release and from checkout to checkout (value names, stack traces, source
 paths). :meth:`Graph.to_model` writes a graph afresh from what computes - nodes, constants, ports - so that equal programs give
 equal bytes and nothing else gets into a file.
+
+onnx_ir's passes lift and share constants and drop what nobody reads. Ours is what no pass does: attributes at their default
+values are left out (its pass adds them), attributes are sorted, and names come from modules (its pass makes them unique only).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto, NodeProto, ValueInfoProto
+    from onnx_ir.passes import PassBase as Pass
 
 OPSET: Final = 18
 IR_VERSION: Final = 8
@@ -55,33 +59,26 @@ class Graph:
 
     @staticmethod
     def of(model: ModelProto) -> Graph:
-        """Read a model; Constant nodes become constants, Identity nodes vanish.
+        """Read a model; Constant nodes become constants, Identity nodes and what nobody reads vanish.
 
         Raises:
-            ValueError: the model has local functions or an operator outside the standard domain.
+            ValueError: the model has local functions or an operator outside the standard domain, or returns one of its inputs
+                or constants.
         """
         from onnx import numpy_helper
+        from onnx_ir.passes import common
 
         if model.functions:
             raise ValueError(f"the exported graph holds {len(model.functions)} local functions; operators alone are expected")
-        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        nodes: list[NodeProto] = []
-        renamed: dict[str, str] = {}
-        for node in model.graph.node:
+        lift = common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)
+        plain = after(model, lift, common.IdentityEliminationPass(), common.RemoveUnusedNodesPass()).graph
+        for node in plain.node:
             if node.domain not in ("", "ai.onnx"):
                 raise ValueError(f"{node.name}: operator {node.domain}.{node.op_type} is not of the standard domain")
-            node.input[:] = [renamed.get(name, name) for name in node.input]
-            if node.op_type == "Constant":
-                constants[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-            elif node.op_type == "Identity":
-                renamed[node.output[0]] = node.input[0]
-            else:
-                nodes.append(node)
-        graph = Graph(nodes, constants, list(model.graph.input), list(model.graph.output))
-        wanted = {output.name for output in graph.outputs}
-        if wanted & renamed.keys():
-            raise ValueError(f"outputs {sorted(wanted & renamed.keys())} are copies of other values")
-        return graph
+            if node.op_type in ("Constant", "Identity"):
+                raise ValueError(f"output {node.output[0]} is not computed: it is an input or a constant")
+        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in plain.initializer}
+        return Graph(list(plain.node), constants, list(plain.input), list(plain.output))
 
     def producer(self, value: str) -> NodeProto | None:
         """The node that computes a value; None for an input or a constant."""
@@ -91,11 +88,6 @@ class Graph:
         """Nodes that read a value."""
         return [node for node in self.nodes if value in node.input]
 
-    def replace_value(self, old: str, new: str) -> None:
-        """Let every reader of ``old`` read ``new``."""
-        for node in self.nodes:
-            node.input[:] = [new if name == old else name for name in node.input]
-
     def rename_values(self, names: Mapping[str, str]) -> None:
         """Rename values where they are made and where they are read."""
         for node in self.nodes:
@@ -103,31 +95,8 @@ class Graph:
             node.output[:] = [names.get(name, name) for name in node.output]
         self.constants = {names.get(name, name): value for name, value in self.constants.items()}
 
-    def prune(self) -> None:
-        """Drop nodes and constants whose results nobody reads."""
-        needed = {output.name for output in self.outputs}
-        kept = []
-        for node in reversed(self.nodes):
-            if needed.intersection(node.output):
-                needed.update(node.input)
-                kept.append(node)
-        self.nodes = kept[::-1]
-        self.constants = {name: value for name, value in self.constants.items() if name in needed}
-
-    def share_constants(self) -> None:
-        """Keep one of several constants that are equal in type, shape and bytes."""
-        first: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        for node in self.nodes:
-            for name in node.input:
-                if name in self.constants:
-                    value = self.constants[name]
-                    same = first.setdefault((str(value.dtype), value.shape, value.tobytes()), name)
-                    if same != name:
-                        self.replace_value(name, same)
-        self.prune()
-
     def to_model(self, metadata: Mapping[str, str]) -> ModelProto:
-        """Write the model afresh, with inferred shapes of all values.
+        """Write the model afresh, equal constants once, with inferred shapes of all values.
 
         Args:
             metadata: entries of the model's ``metadata_props``; written in sorted order.
@@ -137,8 +106,8 @@ class Graph:
         """
         import onnx
         from onnx import checker, helper, numpy_helper, shape_inference
+        from onnx_ir.passes import common
 
-        self.prune()
         clashes = [name for name, times in Counter(node.name for node in self.nodes).items() if times > 1]
         if clashes:
             raise ValueError(f"node names are not unique: {clashes[:3]}")
@@ -155,6 +124,8 @@ class Graph:
         )
         model = helper.make_model(graph, producer_name="wavefill", opset_imports=[helper.make_opsetid("", OPSET)])
         model.ir_version = IR_VERSION
+        model = after(model, common.DeduplicateHashedInitializersPass())
+        del model.graph.value_info[:]  # onnx_ir states the types of constants there once more
         helper.set_model_props(model, dict(sorted(metadata.items())))
         model = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
         try:
@@ -162,6 +133,14 @@ class Graph:
         except (checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             raise ValueError(f"ONNX's checker refuses the graph: {error}") from error
         return model
+
+
+def after(model: ModelProto, *passes: Pass) -> ModelProto:
+    """What onnx_ir's passes, one after the other, make of a model; the given one is left as it is."""
+    import onnx_ir
+
+    read = onnx_ir.from_proto(model)
+    return onnx_ir.to_proto(onnx_ir.passes.Sequential(*passes)(read).model)
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

@@ -74,7 +74,6 @@ def shuffle_synthesis(graph: Graph, channels: int, gains: tuple[float, ...]) -> 
     ]
     start = graph.nodes.index(stuffed[0])
     graph.nodes[start : start + len(stuffed)] = replacement
-    graph.prune()
 
 
 def reshape_masks(graph: Graph, size: int) -> None:

@@ -13,7 +13,8 @@ import models
 
 ROOT = Path(__file__).parents[2]
 ORDER = ("models", "quantize", "export", "benchmarks", "parity_tests")
-TOOLKITS = {"onnx", "onnxscript", "onnxruntime", "coremltools", "litert_torch", "ai_edge_litert", "torchao", "tensorflow"}
+TOOLKITS = {"onnx", "onnx_ir", "onnxscript", "onnxruntime"}
+TOOLKITS |= {"coremltools", "litert_torch", "ai_edge_litert", "torchao", "tensorflow"}
 
 
 def modules(*packages):

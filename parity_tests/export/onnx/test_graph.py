@@ -157,3 +157,23 @@ def test_clashing_names_and_foreign_operators_are_refused():
     foreign = [helper.make_node("Gelu", ["x"], ["y"], name="n", domain="com.microsoft")]
     with pytest.raises(ValueError, match=r"com\.microsoft\.Gelu"):
         Graph.of(helper.make_model(helper.make_graph(foreign, "g", port[:1], port[1:])))
+
+
+@pytest.mark.parametrize("operator", ["Identity", "Constant"])
+def test_an_output_that_is_not_computed_is_refused(operator):
+    port = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    given = {"Identity": (["x"], {}), "Constant": ([], {"value_floats": [1.0]})}[operator]
+    node = helper.make_node(operator, given[0], ["y"], **given[1])
+    with pytest.raises(ValueError, match="output y is not computed"):
+        Graph.of(helper.make_model(helper.make_graph([node], "g", port[:1], port[1:])))
+
+
+def test_equal_constants_are_shared_only_where_type_and_shape_are_equal_too():
+    values = {"a": np.float32([1, 2]), "b": np.float32([1, 2]), "c": np.float32([[1, 2]]), "d": np.float32([1, 2]).view(np.int32)}
+    casts = [helper.make_node("Cast", ["d"], ["e"], name="cast", to=TensorProto.FLOAT)]
+    sums = [helper.make_node("Sum", ["x", "a", "b", "c", "e"], ["y"], name="sum")]
+    port = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in "xy"]
+    stored = [numpy_helper.from_array(value, name) for name, value in values.items()]
+    model = Graph.of(helper.make_model(helper.make_graph(casts + sums, "g", port[:1], port[1:], stored))).to_model({})
+    assert list(model.graph.node[-1].input) == ["x", "a", "a", "c", "e"]
+    assert sorted(tensor.name for tensor in model.graph.initializer) == ["a", "c", "d"]
