@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from export.artifact.loading import load_artefact, model_folder
 from export.artifact.manifest import read_manifest
-from export.report import table
 from models.commands.evaluate import checkpoint_networks
 from models.commands.inpaint import DETAIL
 from models.data.masks import MASKS
@@ -32,6 +31,7 @@ from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_place, read_photo
 from models.photo.place import write_atomically
 from models.system.errors import Parser, note
+from models.system.text_table import table
 
 SUMMARY = "what detail from the photo gains over scaling the network's fill up, on large photos"
 EXAMPLES = (

@@ -27,9 +27,10 @@ from export.coreml.toolkit import can_predict
 from export.errors import ToolchainMissing
 from export.parity import core_inputs, probes
 from export.reference import TorchBackend
-from export.report import megabytes, table
+from export.report import megabytes
 from export.sources import Source, read_source
 from models.system.errors import OK, Parser, note
+from models.system.text_table import table
 from quantize.schemes import SCHEMES
 
 SUMMARY = "median milliseconds of every artefact and of eager PyTorch, interleaved"

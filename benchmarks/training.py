@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
 from models.system.errors import OK, Parser
+from models.system.text_table import table
 from models.training.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
@@ -108,12 +109,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"host": host, "threads": args.threads, "rounds": args.rounds, "rows": rows}, indent=1))
         return OK
-    width = max(map(len, rows))
-    for name, row in rows.items():
-        low, high = min(rates[name]), max(rates[name])
-        print(f"{name:<{width}}  {row['images_per_s']:7.1f} img/s   ({low:.1f} to {high:.1f})")
+    print(table(["", "img/s", "slowest", "fastest"], [_cells(name, values) for name, values in rates.items()]))
     print(f"{args.threads} threads, {args.rounds} rounds, medians\n{host_lines(host)}", file=sys.stderr)
     return OK
+
+
+def _cells(name: str, rates: list[float]) -> list[str]:
+    return [name, *(f"{rate:.1f}" for rate in (statistics.median(rates), min(rates), max(rates)))]
 
 
 def _step(variant: Variant) -> Callable[[], float]:

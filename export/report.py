@@ -1,19 +1,6 @@
-"""Tables for stdout: what was made, what was verified, what there is."""
-
-from collections.abc import Sequence
+"""What commands say of artefacts on stdout, in the words of one cell."""
 
 from export.artifact.manifest import Manifest, Parity
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns padded with blanks; a column whose cells all begin with a digit is aligned to the right."""
-    widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    right = [bool(rows) and all(row[i][:1].isdigit() for row in rows) for i in range(len(heads))]
-    lines = (
-        "  ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
-        for row in (heads, *rows)
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def megabytes(size_bytes: int) -> str:

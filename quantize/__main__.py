@@ -102,6 +102,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     from models.checkpoint import SHIPPED
+    from models.system import text_table
     from models.system.errors import OK
     from quantize.affine import WEIGHT_MAX
     from quantize.program import QuantizedProgram, calibration_path
@@ -113,13 +114,14 @@ def _info(arguments: argparse.Namespace) -> int:
     facts = {key: value for key, value in table.provenance.items() if not isinstance(value, list | dict)}
     print(f"{table.spec} {table.scheme}, checkpoint {table.checkpoint_sha256[:12]}, table {table.sha256()[:12]}")
     print(", ".join(f"{key} {value}" for key, value in sorted(facts.items())))
-    print(f"{'tensor':32} {'scale':>12} {'zero point':>10} {'low':>10} {'high':>10}")
-    for name, row in sorted(table.activations.items()):
-        low, high = row.range
-        print(f"{name:32} {row.scale:12.6g} {row.zero_point:10d} {low:10.4f} {high:10.4f}")
+    rows = [
+        [name, f"{row.scale:.6g}", f"{row.zero_point}", *(f"{end:.4f}" for end in row.range)]
+        for name, row in sorted(table.activations.items())
+    ]
     for name, weight in sorted(table.weights.items()):
         high = WEIGHT_MAX * max(weight.scales)
-        print(f"{name:32} {f'{len(weight.scales)} scales':>12} {0:10d} {-high:10.4f} {high:10.4f}")
+        rows.append([name, f"{len(weight.scales)} scales", "0", f"{-high:.4f}", f"{high:.4f}"])
+    print(text_table.table(["tensor", "scale", "zero point", "low", "high"], rows, right=[False, True, True, True, True]))
     return OK
 
 

@@ -4,8 +4,8 @@ import argparse
 import json
 
 from export.backends import BACKENDS
-from export.report import table
 from models.system.errors import OK, Parser
+from models.system.text_table import table
 from quantize.schemes import SCHEMES
 
 

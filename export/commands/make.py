@@ -11,10 +11,11 @@ from tqdm import tqdm
 
 from export.backends import artefact_backends
 from export.matrix import Cell, Made, Options, make_all, plan, require
-from export.report import MANIFEST_HEADS, manifest_row, table
+from export.report import MANIFEST_HEADS, manifest_row
 from export.sources import Source, check_size, find_calibration, read_source
 from models.spec import LARGEST_SIZE, SPECS
 from models.system.errors import CHECK_FAILED, OK, Parser, note
+from models.system.text_table import table
 from quantize.schemes import ALIASES, SCHEMES
 
 DEFAULT_OUT = Path("artifacts")

@@ -11,8 +11,9 @@ from tqdm import tqdm
 from export.artifact.files import find_artefacts
 from export.artifact.verify import Pair, Verdict, Verifier, all_well
 from export.errors import ToolchainMissing
-from export.report import parity_text, table
+from export.report import parity_text
 from models.system.errors import CHECK_FAILED, OK, Parser
+from models.system.text_table import table
 
 DESCRIPTION = """\
 Check an artefact, or every artefact in a folder: hashes of every file, signature, metadata, bytes and MACs against the

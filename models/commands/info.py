@@ -7,6 +7,7 @@ from pathlib import Path
 from models.checkpoint import SHIPPED, load_checkpoint, read_safetensors, sha256
 from models.macs import generator_macs, parameters
 from models.system.errors import one_line
+from models.system.text_table import table
 
 EXAMPLES = """examples:
   python -m models info
@@ -59,6 +60,5 @@ def main(args: argparse.Namespace) -> int:
         **{f"MACs at {size}": f"{value / 1e9:.3f} G (deployed graph)" for size, value in macs.items()},
         **provenance,
     }
-    width = max(map(len, lines))
-    print("\n".join(f"{key:<{width}}  {one_line(str(value))}" for key, value in lines.items()))
+    print(table([], [[key, one_line(str(value))] for key, value in lines.items()], right=[False, False]))
     return 0

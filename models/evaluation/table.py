@@ -1,8 +1,9 @@
-"""A report of an evaluation for people: tables on stdout."""
+"""A report of an evaluation for people, on stdout."""
 
 from collections.abc import Mapping
 
 from models.evaluation.report import CLASSICAL, Report
+from models.system import text_table
 
 COLUMNS = {
     # figure                     title           format
@@ -25,9 +26,8 @@ def table(result: Report) -> str:
     """Every method by every figure, then differences, distributions, groups, and what is missing and why."""
     first = next(iter(result.over_best_baseline))
     columns = [key for key in COLUMNS if key in result.methods[first]]
-    lines = _grid(
-        {name: {COLUMNS[key][0]: COLUMNS[key][1].format(row[key]) for key in columns} for name, row in result.methods.items()}
-    )
+    shown = {name: {COLUMNS[key][0]: COLUMNS[key][1].format(row[key]) for key in columns} for name, row in result.methods.items()}
+    lines = [_grid(shown)]
     lines.append(f"{result.pictures} pictures; differences of hole PSNR with 95 % intervals:")
     lines += [_gap(name, result.best_baseline, gap) for name, gap in result.over_best_baseline.items()]
     lines += [_gap(name, first, gap) for name, gap in result.over_first_network.items()]
@@ -37,25 +37,22 @@ def table(result: Report) -> str:
                 figures = f"{gap['mean']:+.4f}  [{gap['low']:+.4f}, {gap['high']:+.4f}]"
                 lines.append(f"  {name} against {other}, {key}: {figures} (less is better)")
     if result.distributions:
-        lines += ["", *_grid({name: {key: f"{v:.4f}" for key, v in row.items()} for name, row in result.distributions.items()})]
+        lines += ["", _grid({name: {key: f"{v:.4f}" for key, v in row.items()} for name, row in result.distributions.items()})]
     lines += ["", "hole PSNR dB by group of holes (number of pictures):"]
     by_group = {
         f"{group} ({int(rows['pictures']['count'])})": {name: f"{rows[name]['hole_psnr_db']:.2f}" for name in result.methods}
         for group, rows in result.groups.items()
     }
-    lines += _grid(by_group)
+    lines.append(_grid(by_group))
     lines += [f"unavailable: {name}: {reason}" for name, reason in result.unavailable.items()]
     return "\n".join(lines)
 
 
-def _grid(rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+def _grid(rows: Mapping[str, Mapping[str, str]]) -> str:
     """Rows of cells under the titles that occur, in the order of their first occurrence."""
     titles = list(dict.fromkeys(title for row in rows.values() for title in row))
-    first = max(map(len, rows), default=0)
-    widths = {title: max(len(title), *(len(row.get(title, "")) for row in rows.values())) for title in titles}
-    lines = [" " * first + "".join(f"  {title:>{widths[title]}}" for title in titles)]
-    lines += [f"{name:<{first}}" + "".join(f"  {row.get(t, ''):>{widths[t]}}" for t in titles) for name, row in rows.items()]
-    return lines
+    lines = [[name, *(row.get(title, "") for title in titles)] for name, row in rows.items()]
+    return text_table.table(["", *titles], lines, right=[False] + [True] * len(titles))
 
 
 def _gap(name: str, other: str, gap: Mapping[str, float]) -> str:
