@@ -23,6 +23,7 @@ from benchmarks.host import describe_host, host_lines
 from models.data.photos import find_photos
 from models.photo.images import Pixels
 from models.system.errors import OK, Parser
+from models.system.number_arguments import whole
 
 if TYPE_CHECKING:
     from models.teacher.few_step_file import FewStep
@@ -35,20 +36,18 @@ KINDS = ("ddgan", "wavediff")
 def add_arguments(parser: Parser) -> None:
     """Options of ``few_step``."""
     parser.add_argument("--size", type=int, default=64, metavar="N", help="picture size where no files are given (default: 64)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures at once (default: 16)")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: 2)")
-    parser.add_argument("--rounds", type=int, default=9, metavar="N", help="timed fills of each (default: 9)")
+    parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="pictures at once (default: 16)")
+    parser.add_argument("--threads", type=whole(1), default=2, metavar="N", help="CPU threads (default: 2)")
+    parser.add_argument("--rounds", type=whole(3), default=9, metavar="N", help="timed fills of each (default: 9)")
     parser.add_argument("--ddgan", type=Path, metavar="FILE", help="trained generator.safetensors")
     parser.add_argument("--wavediff", type=Path, metavar="FILE", help="trained generator.safetensors")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="photos whose holes are filled, for the tone")
-    parser.add_argument("--count", type=int, default=64, metavar="N", help="photos to fill (default: 64)")
+    parser.add_argument("--count", type=whole(1), default=64, metavar="N", help="photos to fill (default: 64)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
-    if min(arguments.threads, arguments.batch, arguments.count) < 1 or arguments.rounds < 3:
-        raise ValueError("--threads, --batch and --count must be at least 1, --rounds at least 3")
     if (arguments.ddgan is None) != (arguments.wavediff is None) or (arguments.photos and not arguments.ddgan):
         raise ValueError("--ddgan and --wavediff go together, and --photos needs both")
     host = describe_host()

@@ -31,6 +31,7 @@ from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_place, read_photo
 from models.photo.place import write_atomically
 from models.system.errors import Parser, note
+from models.system.number_arguments import whole
 from models.system.text_table import table
 
 SUMMARY = "what detail from the photo gains over scaling the network's fill up, on large photos"
@@ -68,8 +69,11 @@ class Figures:
 def add_arguments(parser: Parser) -> None:
     """Options of ``fill``."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of large photos")
-    parser.add_argument("--hole", type=int, default=320, metavar="N", help="side of the holes in pixels (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the holes (default: %(default)s)")
+    # In a smaller hole repetition cannot be measured.
+    parser.add_argument(
+        "--hole", type=whole(2 * max(LAGS)), default=320, metavar="N", help="side of the holes in pixels (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the holes (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, required=True, metavar="FILE", help="network of a perceptual distance")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones)")
@@ -84,10 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: bad arguments or files, or no photo is large enough.
     """
-    if arguments.hole < 2 * max(LAGS):
-        raise ValueError(f"--hole is {arguments.hole}, at least {2 * max(LAGS)} are needed to measure repetition")
-    if arguments.seed < 0:
-        raise ValueError(f"--seed is {arguments.seed}, it must be at least 0")
     if arguments.json:
         check_place(arguments.json)
     paths = find_photos(arguments.data)

@@ -30,6 +30,7 @@ from export.reference import TorchBackend
 from export.report import megabytes
 from export.sources import Source, read_source
 from models.system.errors import OK, Parser, note
+from models.system.number_arguments import whole
 from models.system.text_table import table
 from quantize.schemes import SCHEMES
 
@@ -87,15 +88,13 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="what they were made from, for eager PyTorch (default: the shipped one)"
     )
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads of each runtime (default: 2)")
-    parser.add_argument("--rounds", type=int, default=30, metavar="N", help="timed inferences of each model (default: 30)")
+    parser.add_argument("--threads", type=whole(1), default=2, metavar="N", help="CPU threads of each runtime (default: 2)")
+    parser.add_argument("--rounds", type=whole(3), default=30, metavar="N", help="timed inferences of each model (default: 30)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Time what is there and print the table."""
-    if arguments.threads < 1 or arguments.rounds < 3:
-        raise ValueError(f"--threads {arguments.threads} --rounds {arguments.rounds}: at least 1 thread and 3 rounds are needed")
     folders = find_artefacts(arguments.artifacts)
     host = describe_host()  # before the run, whose own threads would count as load
     if busy(host):

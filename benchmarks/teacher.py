@@ -24,6 +24,7 @@ from models.checkpoint import SHIPPED, load_checkpoint
 from models.fill.windows import Run
 from models.runner import torch_run
 from models.system.errors import OK, Parser
+from models.system.number_arguments import whole
 
 SUMMARY = "seconds of a RePaint fill against the student's, network calls counted"
 EXAMPLES = ("python -m benchmarks teacher", "python -m benchmarks teacher --threads 1 --rounds 20 --json")
@@ -48,8 +49,8 @@ CELEBA_HQ = {
 
 def add_arguments(parser: Parser) -> None:
     """Options of ``teacher``."""
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads (default: 2)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="timed calls of each (default: 5)")
+    parser.add_argument("--threads", type=whole(1), default=2, metavar="N", help="CPU threads (default: 2)")
+    parser.add_argument("--rounds", type=whole(3), default=5, metavar="N", help="timed calls of each (default: 5)")
     parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="FILE", help="the student (default: the shipped one)")
     parser.add_argument("--artifact", type=Path, metavar="DIR", help="time this exported artefact as the student instead")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
@@ -57,8 +58,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Time both and print the ratio."""
-    if arguments.threads < 1 or arguments.rounds < 3:
-        raise ValueError(f"--threads {arguments.threads} --rounds {arguments.rounds}: at least 1 thread and 3 rounds are needed")
     host = describe_host()
     torch.set_num_threads(arguments.threads)
     student = _student(arguments)

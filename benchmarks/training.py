@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.host import describe_host, host_lines
 from models.system.errors import OK, Parser
+from models.system.number_arguments import whole
 from models.system.text_table import table
 from models.training.config import PRESETS, TrainConfig
 
@@ -80,8 +81,10 @@ VARIANTS: dict[str, Variant] = {
 
 def add_arguments(parser: Parser) -> None:
     """Options of ``training``."""
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of PyTorch (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="timed rounds (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=whole(1, 1000), default=2, metavar="N", help="threads of PyTorch (default: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=whole(1, 1000), default=7, metavar="N", help="timed rounds (default: %(default)s)")
     parser.add_argument("--only", action="append", choices=VARIANTS, metavar="ROW", help="measure only this row; repeatable")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -93,9 +96,6 @@ def run(args: argparse.Namespace) -> int:
         ValueError: bad arguments.
         ToolchainMissing: Accelerate is not installed.
     """
-    for name in ("threads", "rounds"):
-        if not 1 <= getattr(args, name) <= 1000:
-            raise ValueError(f"--{name} is {getattr(args, name)}; 1 to 1000 are allowed")
     torch.set_num_threads(args.threads)
     names = args.only or list(VARIANTS)
     steps = {name: _step(VARIANTS[name]) for name in tqdm(names, desc="warming up", unit="row", disable=None)}

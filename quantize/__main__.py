@@ -47,11 +47,15 @@ def main(arguments: list[str]) -> int:
 
 
 def _add_calibrate(parser: "Parser") -> None:
+    from models.system.number_arguments import whole
+
     # Literals, not the constants of quantize.calibrate: help must not wait for torch. A test keeps them equal.
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of training photos")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="safetensors checkpoint (default: the shipped one)")
-    parser.add_argument("--count", type=int, default=128, metavar="N", help="photos, each with a mask of its own (default: 128)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of photos, crops and masks (default: 0)")
+    parser.add_argument(
+        "--count", type=whole(1), default=128, metavar="N", help="photos, each with a mask of its own (default: 128)"
+    )
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of photos, crops and masks (default: 0)")
     parser.add_argument("--rule", choices=RULES, default="mse", help="how a range is chosen from what was seen (default: mse)")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="file to write (default: beside the checkpoint, NAME.calibration.json)"
@@ -76,10 +80,6 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     from quantize.calibrate import calibrate
     from quantize.program import calibration_path
 
-    if arguments.count < 1:
-        raise ValueError(f"--count {arguments.count}: 1 or more is needed")
-    if arguments.seed < 0:
-        raise ValueError(f"--seed {arguments.seed}: 0 or more is needed")
     checkpoint = arguments.checkpoint or SHIPPED
     out = arguments.out or calibration_path(checkpoint)
     check_place(out)

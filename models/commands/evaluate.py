@@ -24,6 +24,7 @@ from models.fill.windows import Run
 from models.photo.images import Pixels, check_output, check_place, write_photo
 from models.runner import torch_run
 from models.spec import LARGEST_SIZE
+from models.system.number_arguments import whole
 
 EXAMPLES = """examples:
   python -m models evaluate --data photos/val --masks photos/masks
@@ -71,9 +72,11 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks", type=Path, metavar="DIR|FILE", help="folder of masks, or a file of `models masks` (default: drawn by --seed)"
     )
-    parser.add_argument("--size", type=int, metavar="N", help="crops of N x N pixels (default: the network's, or 256)")
-    parser.add_argument("--count", type=int, metavar="N", help="only the first N photos")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of our own masks (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=whole(1, LARGEST_SIZE), metavar="N", help="crops of N x N pixels (default: the network's, or 256)"
+    )
+    parser.add_argument("--count", type=whole(1), metavar="N", help="only the first N photos")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of our own masks (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, metavar="FILE", help="network of a perceptual distance, safetensors")
     parser.add_argument("--features", action="append", default=[], metavar="NET", help="feature network; repeatable")
     parser.add_argument("--classifier", action="append", default=[], metavar="NET", help="classifier; repeatable")
@@ -106,13 +109,6 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
         ToolchainMissing: OpenCV or scikit-image is not installed.
         OSError: a file cannot be written.
     """
-    for name in ("count", "size"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise ValueError(f"--{name}: {getattr(args, name)} given, at least 1 is needed")
-    if args.size is not None and args.size > LARGEST_SIZE:
-        raise ValueError(f"--size: {args.size} given, at most {LARGEST_SIZE} is allowed")
-    if args.seed < 0:
-        raise ValueError(f"--seed: {args.seed} given, at least 0 is needed")
     if args.sheet:
         check_output(args.sheet)
     if args.json:

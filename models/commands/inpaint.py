@@ -21,6 +21,7 @@ from models.photo.read import open_picture
 from models.photo.write import check_size, prepare_write, write_picture
 from models.spec import LARGEST_SIZE
 from models.system.errors import note
+from models.system.number_arguments import whole
 
 EXAMPLES = """examples:
   python -m models inpaint photo.jpg mask.png filled.png
@@ -80,7 +81,11 @@ def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """The network's size, and where detail comes from."""
     parser.add_argument(
-        "--size", type=int, default=None, metavar="N", help=f"the network's picture size (default: {DEFAULT_SIZE})"
+        "--size",
+        type=whole(1, LARGEST_SIZE),
+        default=None,
+        metavar="N",
+        help=f"the network's picture size (default: {DEFAULT_SIZE})",
     )
     parser.add_argument(
         "--detail", choices=DETAIL, default="auto", help="; ".join(f"{name}: {what}" for name, (what, _) in DETAIL.items())
@@ -149,10 +154,8 @@ def checkpoint_network(checkpoint: Path | None, size: int | None) -> Network:
     """A checkpoint (default: the shipped one) in eager PyTorch, of ``DEFAULT_SIZE`` where no size is asked for.
 
     Raises:
-        ValueError: the size is not allowed; when it is loaded: no checkpoint, or the size does not suit it.
+        ValueError: when it is loaded: no checkpoint, or the size does not suit it.
     """
-    if size is not None and not 1 <= size <= LARGEST_SIZE:
-        raise ValueError(f"--size: {size} given, 1 to {LARGEST_SIZE} are allowed")
     side = DEFAULT_SIZE if size is None else size
 
     def load() -> Run:

@@ -6,6 +6,7 @@ from pathlib import Path
 from models.data.mask_file import MaskFile
 from models.photo.images import check_place
 from models.spec import LARGEST_SIZE
+from models.system.number_arguments import whole
 
 EXAMPLES = """examples:
   python -m models masks --out masks.npz --count 200 --seed 0
@@ -17,9 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write, .npz")
-    parser.add_argument("--size", type=int, default=256, metavar="N", help="masks of N x N pixels (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=200, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=whole(16, LARGEST_SIZE), default=256, metavar="N", help="masks of N x N pixels (default: %(default)s)"
+    )
+    parser.add_argument("--count", type=whole(1, 100_000), default=200, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed (default: %(default)s)")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -29,12 +32,6 @@ def main(args: argparse.Namespace) -> int:
         ValueError: bad arguments.
         OSError: the file cannot be written.
     """
-    if not 16 <= args.size <= LARGEST_SIZE:
-        raise ValueError(f"--size: {args.size} given, 16 to {LARGEST_SIZE} are allowed")
-    if not 1 <= args.count <= 100_000:
-        raise ValueError(f"--count: {args.count} given, 1 to 100000 are allowed")
-    if args.seed < 0:
-        raise ValueError(f"--seed: {args.seed} given, at least 0 is needed")
     if args.out.suffix != ".npz":
         raise ValueError(f"--out: {args.out} given, a name that ends in .npz is needed")
     check_place(args.out)

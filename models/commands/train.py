@@ -22,6 +22,7 @@ from models.data.photo_source import GB, SHARE, Photos, open_photos
 from models.data.photos import find_photos
 from models.spec import SPECS
 from models.system.foreign import read_json, reader
+from models.system.number_arguments import positive, whole
 from models.training.config import PRESETS, TrainConfig
 from models.training.state import TrainState, read_header
 from models.training.step import Perceptual
@@ -56,14 +57,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val", type=Path, metavar="DIR", help="photos for evaluation; refused if one of them is in training")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="run folder: state, weights, logs, samples")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one setting; repeatable")
-    parser.add_argument("--max-minutes", type=float, default=float("inf"), metavar="N", help="stop after N minutes")
+    parser.add_argument("--max-minutes", type=positive, default=float("inf"), metavar="N", help="stop after N minutes")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out; --set changes its settings")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--licence", default="unstated", metavar="TEXT", help="terms of the weights, kept with them")
-    parser.add_argument("--memory-gb", type=float, metavar="N", help="memory for decoded photos (default: half of what is free)")
-    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N photos")
-    parser.add_argument("--save-seconds", type=float, default=180.0, metavar="N", help="save this often (default: %(default)s)")
-    parser.add_argument("--sample-steps", type=int, default=1000, metavar="N", help="sample sheet every N steps; 0: none")
+    parser.add_argument(
+        "--memory-gb", type=positive, metavar="N", help="memory for decoded photos (default: half of what is free)"
+    )
+    parser.add_argument("--limit", type=whole(1), metavar="N", help="use only the first N photos")
+    parser.add_argument(
+        "--save-seconds", type=positive, default=180.0, metavar="N", help="save this often (default: %(default)s)"
+    )
+    parser.add_argument("--sample-steps", type=whole(0), default=1000, metavar="N", help="sample sheet every N steps; 0: none")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -73,7 +78,6 @@ def main(args: argparse.Namespace) -> int:
         ValueError: bad arguments or data, see the message.
         ToolchainMissing: Accelerate or TensorBoard is not installed.
     """
-    check_limits(args)
     config, saved = _configuration(args)
     # Imported late: whoever only asks for help, or made a mistake above, does not wait for it.
     from models.training.engine import Engine
@@ -189,23 +193,6 @@ def read_parts(file: Path) -> list[dict[str, object]]:
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise ValueError("a list of objects is needed")
     return parts
-
-
-def check_limits(args: argparse.Namespace) -> None:
-    """Refuse limits that are not positive numbers.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    for name, value in (("--max-minutes", args.max_minutes), ("--save-seconds", args.save_seconds)):
-        if not value > 0:  # not a number is not, either
-            raise ValueError(f"{name} is {value:g}, it must be positive")
-    if args.memory_gb is not None and not args.memory_gb > 0:
-        raise ValueError(f"--memory-gb is {args.memory_gb:g}, it must be positive")
-    if args.limit is not None and args.limit < 1:
-        raise ValueError(f"--limit is {args.limit}, it must be at least 1")
-    if args.sample_steps < 0:
-        raise ValueError(f"--sample-steps is {args.sample_steps}, it must be at least 0")
 
 
 def _configuration(args: argparse.Namespace) -> tuple[TrainConfig, Path | None]:

@@ -13,6 +13,7 @@ from benchmarks.table import BENCHMARKS
 from export.__main__ import main as export_main
 from export.backends import BACKENDS
 from models.system.errors import run_main
+from parity_tests.support.exit_code import exit_code
 from parity_tests.support.fakes import FakeBackend
 
 SIZE = 32
@@ -69,8 +70,8 @@ def test_table(artifacts, tiny_checkpoint, capsys):
     ("arguments", "code", "message"),
     [
         (["--artifacts", "nowhere"], 2, "nowhere: no such folder"),
-        (["--rounds", "1"], 2, "at least 1 thread and 3 rounds"),
-        (["--threads", "0"], 2, "at least 1 thread and 3 rounds"),
+        (["--rounds", "2"], 2, "--rounds: 2 given, at least 3 is needed"),
+        (["--threads", "0"], 2, "--threads: 0 given, at least 1 is needed"),
         (["--rounds", "many"], 2, "invalid int value"),
     ],
 )
@@ -162,5 +163,5 @@ def test_training_measures_every_row_it_is_asked_for(capsys):
 
 
 def test_training_refuses_no_rounds(capsys):
-    assert run_main(main, ["training", "--rounds", "0"]) == 2
-    assert "--rounds is 0" in capsys.readouterr().err
+    assert exit_code(main, ["training", "--rounds", "0"]) == 2
+    assert "--rounds: 0 given, 1 to 1000 are allowed" in capsys.readouterr().err

@@ -13,8 +13,8 @@ from benchmarks import fill
 from benchmarks.__main__ import main
 from models.fill.window import bounding_box
 from models.runner import torch_run
-from models.system.errors import run_main
 from parity_tests.fuzz.readers import READERS
+from parity_tests.support.exit_code import exit_code
 from parity_tests.support.small import small_generator
 
 ASTRONAUT = np.ascontiguousarray(skimage.data.astronaut())
@@ -34,7 +34,7 @@ def call(here, monkeypatch, capsys):
 
     def run(*options):
         fixed = ("--data", "photos", "--perceptual", "net/net.safetensors", "--artifact", "artifact", "--hole", "80")
-        code = run_main(main, ["fill", *fixed, *options])
+        code = exit_code(main, ["fill", *fixed, *options])
         return code, *capsys.readouterr()
 
     return run
@@ -75,8 +75,8 @@ def test_crops_cover_the_hole(low, high):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--hole", "20"), "--hole is 20, at least 64 are needed"),
-        (("--seed", "-1"), "--seed is -1"),
+        (("--hole", "20"), "--hole: 20 given, at least 64 is needed"),
+        (("--seed", "-1"), "--seed: -1 given, at least 0 is needed"),
         (("--hole", "5000"), "no photo is large enough"),
         (("--json", "nowhere/x.json"), "nowhere"),
     ],

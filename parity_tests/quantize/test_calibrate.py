@@ -13,6 +13,7 @@ from PIL import Image
 from models.checkpoint import save_checkpoint, sha256
 from models.system.errors import run_main
 from parity_tests.models.photo.test_images import png16
+from parity_tests.support.exit_code import exit_code
 from parity_tests.support.small import small_generator
 from quantize import __main__ as cli
 from quantize import calibrate as module
@@ -142,13 +143,13 @@ def test_bad_input_is_one_line_and_exit_2(folder, checkpoint, tmp_path, capsys):
         "not a picture": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "broken"],
         "128 are needed": good,
         "no such file": ["calibrate", "--checkpoint", tmp_path / "none", "--data", folder],
-        "--count 0": [*good, "--count", 0],
-        "--seed -1": [*good, "--seed", -1],
+        "--count: 0 given, at least 1 is needed": [*good, "--count", 0],
+        "--seed: -1 given, at least 0 is needed": [*good, "--seed", -1],
         "a folder": [*good, "--count", 1, "--out", tmp_path],
         "not JSON": ["info", folder / "coffee.png"],
     }
     for message, arguments in cases.items():
-        assert run(*arguments) == 2, message
+        assert exit_code(cli.main, arguments) == 2, message
         out, err = capsys.readouterr()
         assert out == ""
         assert message in err

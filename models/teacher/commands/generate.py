@@ -13,6 +13,7 @@ from models.commands.train import check_apart, names_sha256
 from models.data.photos import find_photos
 from models.data.shards import ShardIndex
 from models.photo.images import Pixels
+from models.system.number_arguments import positive, whole
 from models.teacher.commands.inpaint import DENOISER_HELP, STEPS_HELP, check_device
 from models.teacher.generate import Completer, Source, generate
 from models.teacher.load import LoadedTeacher, load_teacher, network_calls
@@ -39,18 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="folder of photos to cut squares from")
     parser.add_argument("--val", type=Path, metavar="DIR", help="photos for evaluation; refused if one of them is in --photos")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the shards")
-    parser.add_argument("--count", type=int, required=True, metavar="N", help="samples of the whole generation")
-    parser.add_argument("--per-shard", type=int, default=1000, metavar="N", help="samples of a shard (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures of one network call (default: %(default)s)")
+    parser.add_argument("--count", type=whole(1), required=True, metavar="N", help="samples of the whole generation")
+    parser.add_argument("--per-shard", type=whole(1), default=1000, metavar="N", help="samples of a shard (default: %(default)s)")
+    parser.add_argument(
+        "--batch", type=whole(1), default=16, metavar="N", help="pictures of one network call (default: %(default)s)"
+    )
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
     parser.add_argument("--size", type=int, metavar="N", help="refuse a denoiser of another picture size")
     parser.add_argument("--short-side", type=int, metavar="N", help="reduce photos to this short side (default: 9/8 of the size)")
     parser.add_argument("--blend", action="store_true", help="Poisson blending of every completion")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the generation (default: 0)")
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, metavar="N", help="of the generation (default: 0)")
     parser.add_argument("--shard", type=int, action="append", metavar="N", help="make this shard only; repeatable")
     parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--max-minutes", type=float, default=float("inf"), metavar="N", help="begin no shard after N minutes")
+    parser.add_argument("--max-minutes", type=positive, default=float("inf"), metavar="N", help="begin no shard after N minutes")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -61,13 +64,6 @@ def main(args: argparse.Namespace) -> int:
         OSError: the disk is full; whole shards stay.
     """
     settings = parse_settings(args.sampler, args.steps, args.set, observes=True)
-    for name in ("count", "per_shard", "batch"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')}: {getattr(args, name)} given, at least 1 is needed")
-    if not 0 <= args.seed < 2**63:
-        raise ValueError(f"--seed: {args.seed} given, 0 to 2^63 - 1 are allowed")
-    if not args.max_minutes > 0:
-        raise ValueError(f"--max-minutes is {args.max_minutes:g}, it must be positive")
     check_device(args.device)
     shards = -(-args.count // args.per_shard)
     for shard in args.shard or ():

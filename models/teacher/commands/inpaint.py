@@ -14,6 +14,7 @@ from models.fill.windows import inpaint
 from models.photo.images import WRITE_FORMATS, Pixels, check_output, read_photo, write_photo
 from models.photo.mask import read_mask
 from models.system.errors import note
+from models.system.number_arguments import whole
 from models.teacher.load import load_teacher, network_calls
 from models.teacher.restore import complete, teacher_run
 from models.teacher.samplers import SAMPLERS
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (default: 0)")
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, metavar="N", help="of the noise (default: 0)")
     parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
     add_mask_arguments(parser)
 
@@ -60,8 +61,6 @@ def main(args: argparse.Namespace) -> int:
         OSError: the result cannot be written.
     """
     settings = parse_settings(args.sampler, args.steps, args.set, observes=True)
-    if not 0 <= args.seed < 2**63:
-        raise ValueError(f"--seed: {args.seed} given, 0 to 2^63 - 1 are allowed")
     check_device(args.device)
     options = mask_options(args)
     check_output(args.out, args.photo, args.mask)

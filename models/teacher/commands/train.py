@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from models.checkpoint import write_atomically
-from models.commands.train import add_run_arguments, check_apart, check_limits, exclusive, memory_share, names_sha256, read_parts
+from models.commands.train import add_run_arguments, check_apart, exclusive, memory_share, names_sha256, read_parts
 from models.data.datasets.table import DATASETS
 from models.data.photo_source import open_photos
 from models.teacher.training.config import PRESETS, TeacherConfig
@@ -46,7 +46,6 @@ def main(args: argparse.Namespace) -> int:
         ValueError: bad arguments or data, see the message.
         ToolchainMissing: diffusers, Accelerate or TensorBoard is not installed.
     """
-    check_limits(args)
     config = _configuration(args)
     from models.teacher.training.publish import published
     from models.training.engine import Engine

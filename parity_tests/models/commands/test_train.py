@@ -164,7 +164,6 @@ def test_resume_refuses_another_run(begin, stopped, tmp_path):
         (["--init", start], "--init is for the beginning of a run"),
         (["--set", 'discriminators={"image":0.1}'], "tensors do not fit its spec"),
         (["--set", "perceptual=0.1"], "give its network's weights with --perceptual FILE"),
-        (["--limit", "0"], "--limit is 0"),
     ):
         with pytest.raises(ValueError, match=message):
             begin("--resume", *words)
@@ -195,12 +194,6 @@ def test_a_state_that_is_none_is_refused(begin, stopped):
 def test_command_refuses_what_it_cannot_do(begin, tmp_path):
     for words, message in (
         (["--resume"], "nothing to resume"),
-        (["--max-minutes", "0"], "must be positive"),
-        (["--max-minutes", "nan"], "must be positive"),
-        (["--save-seconds", "-1"], "must be positive"),
-        (["--sample-steps", "-1"], "must be at least 0"),
-        (["--memory-gb", "0"], "must be positive"),
-        (["--limit", "0"], "must be at least 1"),
         (["--device", "tpu"], "allowed: auto, cpu, cuda"),
         (["--set", "perceptual=0.1"], "give its network's weights with --perceptual FILE"),
         (["--perceptual", tmp_path / "net.safetensors"], "the loss has no weight"),
@@ -212,6 +205,29 @@ def test_command_refuses_what_it_cannot_do(begin, tmp_path):
     (tmp_path / "full" / "state.safetensors").write_bytes(b"")
     with pytest.raises(ValueError, match="already holds a run"):
         begin(out="full")
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",)])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--max-minutes", "0"), "--max-minutes: 0 given, it must be positive"),
+        (("--max-minutes", "nan"), "--max-minutes: nan given, it must be positive"),
+        (("--save-seconds", "-1"), "--save-seconds: -1 given, it must be positive"),
+        (("--sample-steps", "-1"), "--sample-steps: -1 given, at least 0 is needed"),
+        (("--memory-gb", "0"), "--memory-gb: 0 given, it must be positive"),
+        (("--limit", "0"), "--limit: 0 given, at least 1 is needed"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(begin, stopped, tmp_path, capsys, more, words, message):
+    before = {path.name: path.read_bytes() for path in stopped.iterdir() if path.is_file()}
+    for out in ("none", "run"):
+        with pytest.raises(SystemExit) as stop:
+            begin(*more, *words, out=out)
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    assert {path.name: path.read_bytes() for path in stopped.iterdir() if path.is_file()} == before, "nothing was touched"
 
 
 def test_validation_photos_in_the_training_set_are_refused(begin, photos, tmp_path):

@@ -9,6 +9,7 @@ from models.__main__ import main
 from models.data.mask_file import MaskFile
 from models.data.masks import MASKS, sample_mask
 from models.system.errors import run_main
+from parity_tests.support.exit_code import exit_code
 
 
 @given(size=st.integers(16, 40), count=st.integers(1, 5), seed=st.integers(0, 2**32))
@@ -48,7 +49,7 @@ def test_command_writes_equal_bytes_for_equal_seeds(tmp_path, capsys):
 )
 def test_command_refuses(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
-    assert run_main(main, ["masks", "--out", "masks.npz", *words]) == 2
+    assert exit_code(main, ["masks", "--out", "masks.npz", *words]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

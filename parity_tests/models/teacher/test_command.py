@@ -16,6 +16,7 @@ from models.teacher.samplers import SAMPLERS
 from models.teacher.schedule import linear_schedule
 from models.teacher.settings import SamplerSettings, parse_settings
 from parity_tests.models.teacher.test_denoiser import save_pipeline
+from parity_tests.support.exit_code import exit_code
 
 RESTORERS = [name for name, row in SAMPLERS.items() if row.observes and not row.few_step]
 
@@ -39,7 +40,7 @@ def work(tmp_path_factory):
 def run(capsys, work, *extra, out="out.png", mask="mask.png", sampler="repaint", steps=25, denoiser="ddpm"):
     capsys.readouterr()
     arguments = ["teacher", "inpaint", work / "photo.png", work / mask, work / out, "--denoiser", work / denoiser]
-    code = run_main(main, [*map(str, arguments), "--sampler", sampler, "--steps", str(steps), *extra])
+    code = exit_code(main, [*arguments, "--sampler", sampler, "--steps", steps, *extra])
     return code, *capsys.readouterr()
 
 
@@ -132,7 +133,9 @@ def test_the_error_table(capsys, monkeypatch):
         assert rows["exact draws"]["mean"] < rows["ddnm 30 steps"]["mean"] < rows["the prior"]["mean"]
     assert run_main(main, ["teacher", "errors", "--samples", "64", "--problem", "field"]) == 0
     assert "| ddnm 30 steps | 30 |" in capsys.readouterr().out
-    assert run_main(main, ["teacher", "errors", "--samples", "3"]) == 2
+    capsys.readouterr()
+    assert exit_code(main, ["teacher", "errors", "--samples", "3"]) == 2
+    assert "--samples: 3 given, at least 32 is needed" in capsys.readouterr().err
 
 
 def test_every_restorer_is_in_the_table():

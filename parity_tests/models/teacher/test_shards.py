@@ -23,12 +23,12 @@ from models.data.batches import make_batch
 from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
 from models.data.shards import Sample, ShardIndex, fault, pack, part_path, reserved, shard_path, unpack, write_shard
-from models.system.errors import run_main
 from models.teacher.commands.generate import place
 from models.teacher.generate import sample_seed
 from models.training.config import TrainConfig
 from parity_tests.models.teacher.test_denoiser import save_pipeline
 from parity_tests.support import generate_driver as driver
+from parity_tests.support.exit_code import exit_code
 from parity_tests.support.generate_driver import make
 from parity_tests.support.train_tiny import register
 
@@ -344,7 +344,7 @@ def denoiser(tmp_path_factory):
 def command(capsys, photos, denoiser, out, *more):
     capsys.readouterr()
     words = ["teacher", "generate", "--sampler", "ddnm", "--denoiser", denoiser, "--photos", photos, "--out", out]
-    code = run_main(models_main, [*map(str, words), "--count", "3", "--per-shard", "2", "--steps", "5", *map(str, more)])
+    code = exit_code(models_main, [*words, "--count", "3", "--per-shard", "2", "--steps", "5", *more])
     return code, *capsys.readouterr()
 
 

@@ -27,6 +27,7 @@ from models.teacher.training.config import KINDS, PRESETS, TeacherConfig
 from models.teacher.training.ddpm import build_scheduler, simple_loss
 from models.teacher.training.kinds import build, halved_subbands
 from models.wavelet import idwt
+from parity_tests.support.exit_code import exit_code
 from parity_tests.support.train_driver import LAUNCH, environment
 from parity_tests.support.train_tiny import write_smooth
 
@@ -51,7 +52,7 @@ def words(photos, out, kind, *more, settings=TINY):
 
 
 def train(photos, out, kind, *more, settings=TINY):
-    return run_main(models_main, words(photos, out, kind, *more, settings=settings))
+    return exit_code(models_main, words(photos, out, kind, *more, settings=settings))
 
 
 @pytest.fixture(scope="module")
