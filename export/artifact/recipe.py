@@ -19,8 +19,8 @@ TOOLS: dict[str, tuple[str, ...]] = {
 """Packages whose versions a manifest names. torchao joins for calibrated schemes."""
 
 SOURCES = (
-    "export/*.py",
-    "quantize/*.py",
+    "export/**/*.py",
+    "quantize/**/*.py",
     "models/checkpoint.py",
     "models/conventions.py",
     "models/data/masks.py",
@@ -63,11 +63,16 @@ def recipe_sha256(backend: str, program: Program, calibration_sha256: str | None
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
+def sources() -> list[Path]:
+    """The files named in ``SOURCES``, sorted."""
+    return sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)})
+
+
 @functools.cache  # of the sources as this process imported them, not as they may be edited meanwhile
 def sources_sha256() -> str:
     """Hash of our own files named in ``SOURCES``, with their relative paths."""
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in SOURCES for path in ROOT.glob(pattern)}):
+    for path in sources():
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
