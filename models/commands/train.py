@@ -19,7 +19,7 @@ from models.data.duplicates import overlap
 from models.data.memory import available_bytes
 from models.data.pairs import PairShards
 from models.data.photo_source import GB, SHARE, Photos, open_photos
-from models.data.photos import find_photos
+from models.data.photos import PhotoCache, find_photos
 from models.spec import SPECS
 from models.system.foreign import read_json, reader
 from models.training.config import PRESETS, TrainConfig
@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init", type=Path, metavar="FILE", help="checkpoint whose weights the generator begins with")
     parser.add_argument("--pairs", type=Path, metavar="DIR", help="shards of a teacher's completions to mix in (pairs_share)")
     parser.add_argument("--perceptual", type=Path, metavar="FILE", help="feature network for the perceptual loss")
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes that make the batches, for a GPU (default: one thread)"
+    )
     parser.add_argument("--short-side", type=int, metavar="N", help="reduce larger photos to this short side while decoding")
     add_run_arguments(parser)
 
@@ -74,6 +77,8 @@ def main(args: argparse.Namespace) -> int:
         ToolchainMissing: Accelerate or TensorBoard is not installed.
     """
     check_limits(args)
+    if args.workers < 0:
+        raise ValueError(f"--workers is {args.workers}, it must be at least 0")
     config, saved = _configuration(args)
     # Imported late: whoever only asks for help, or made a mistake above, does not wait for it.
     from models.training.engine import Engine
@@ -98,6 +103,8 @@ def main(args: argparse.Namespace) -> int:
         index=args.out / "photo_sizes.txt" if engine.is_main else None,
         short_side=args.short_side,
     )
+    if args.workers and not isinstance(photos, PhotoCache):
+        raise ValueError("--workers needs the photos in memory; raise --memory-gb, or leave it out: files are read on threads")
     with exclusive(args.out) if engine.is_main else nullcontext():
         _go(args, config, engine, state, photos, facts, perceptual, pairs)
     engine.close()
@@ -126,7 +133,18 @@ def _go(
         "torch": torch.__version__,
     }
     limits = Limits(args.max_minutes, args.save_seconds, args.sample_steps)
-    run(state, photos, config, args.out, engine, provenance=provenance, limits=limits, perceptual=perceptual, pairs=pairs)
+    run(
+        state,
+        photos,
+        config,
+        args.out,
+        engine,
+        provenance=provenance,
+        limits=limits,
+        perceptual=perceptual,
+        pairs=pairs,
+        workers=args.workers,
+    )
     if engine.is_main:
         print(f"training state and log are in {args.out}", file=sys.stderr)
         print(args.out / "checkpoint.safetensors")
