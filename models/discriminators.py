@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.generator import NormalisedConv2d
+from models.losses.coarse import WINDOW, smooth
 from models.wavelet import dwt
 
 SLOPE = 0.2
@@ -135,9 +136,31 @@ class MultiScaleDiscriminator(nn.Module):
         return found
 
 
+class ReducedDiscriminator(nn.Module):
+    """Judges the picture at half its size: what is there, not how fine it is drawn.
+
+    The picture is smoothed before every second pixel is taken. Means of blocks would let the fill draw on the grid of the blocks.
+
+    Args:
+        inner: any of the others.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, picture: Tensor, hole: Tensor) -> list[Judgement]:
+        """Arguments as for ``ImageDiscriminator``."""
+        reduced = smooth(F.pad(picture, (WINDOW - 1,) * 4, mode="replicate"))[:, :, ::2, ::2]
+        judged: list[Judgement] = self.inner(reduced, F.max_pool2d(hole, 2))
+        return judged
+
+
 DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
     "image": lambda: ImageDiscriminator((32, 64, 96, 128, 128)),
     "wavelet": lambda: WaveletDiscriminator((48, 96, 128)),
+    "structure": lambda: ReducedDiscriminator(ImageDiscriminator((32, 64, 96, 128, 128))),
+    "structure_wavelet": lambda: ReducedDiscriminator(WaveletDiscriminator((48, 96, 128))),
     "multiscale": lambda: MultiScaleDiscriminator((24, 48, 96), 3),
 }
 """Modules (picture, hole) -> list of Judgement."""

@@ -20,7 +20,7 @@ from models.evaluation.protocol import Case, evaluate, read_cases, run_fill
 from models.evaluation.report import report
 from models.evaluation.sheet import masked, sheet
 from models.evaluation.table import table
-from models.fill.windows import Run
+from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_output, check_place, write_photo
 from models.runner import torch_run
 from models.spec import LARGEST_SIZE
@@ -77,6 +77,12 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--count", type=whole(1), metavar="N", help="only the first N photos")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of our own masks (default: %(default)s)")
+    parser.add_argument(
+        "--detail",
+        choices=("auto", "off"),
+        default="off",
+        help="auto: every network also as photos are filled, with tone and detail from around the hole (default: %(default)s)",
+    )
     parser.add_argument("--perceptual", type=Path, metavar="FILE", help="network of a perceptual distance, safetensors")
     parser.add_argument("--features", action="append", default=[], metavar="NET", help="feature network; repeatable")
     parser.add_argument("--classifier", action="append", default=[], metavar="NET", help="classifier; repeatable")
@@ -116,7 +122,7 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
     photos = find_photos(args.data)[: args.count]
     masks = _masks(args.masks)
     instruments, inception, unavailable = read_instruments(args)
-    networks = choose()
+    networks = with_detail(choose()) if args.detail == "auto" else choose()
     size = networks.size
     methods = {**{name: run_fill(run) for name, run in networks.runs.items()}, **BASELINES}
     # Evenly spread rows for the sheet.
@@ -139,6 +145,16 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
         write_photo(args.sheet, sheet(rows))
     print(table(result))
     return 0
+
+
+def with_detail(networks: Networks) -> Networks:
+    """Every network twice: alone, and as photos are filled, with tone and detail from the photo."""
+
+    def whole(run: Run) -> Run:
+        return lambda *, image, mask: inpaint(image, mask, run, networks.size)
+
+    runs = {key: value for name, run in networks.runs.items() for key, value in ((name, run), (f"{name} + detail", whole(run)))}
+    return dataclasses.replace(networks, runs=runs)
 
 
 def _masks(path: Path | None) -> list[Path] | MaskFile:

@@ -19,7 +19,7 @@ from models.data.duplicates import overlap
 from models.data.memory import available_bytes
 from models.data.pairs import PairShards
 from models.data.photo_source import GB, SHARE, Photos, open_photos
-from models.data.photos import find_photos
+from models.data.photos import PhotoCache, find_photos
 from models.spec import SPECS
 from models.system.foreign import read_json, reader
 from models.system.number_arguments import positive, whole
@@ -46,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init", type=Path, metavar="FILE", help="checkpoint whose weights the generator begins with")
     parser.add_argument("--pairs", type=Path, metavar="DIR", help="shards of a teacher's completions to mix in (pairs_share)")
     parser.add_argument("--perceptual", type=Path, metavar="FILE", help="feature network for the perceptual loss")
+    parser.add_argument(
+        "--workers",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="processes that make the batches, for a GPU (default: one thread)",
+    )
     parser.add_argument("--short-side", type=int, metavar="N", help="reduce larger photos to this short side while decoding")
     add_run_arguments(parser)
 
@@ -102,6 +109,8 @@ def main(args: argparse.Namespace) -> int:
         index=args.out / "photo_sizes.txt" if engine.is_main else None,
         short_side=args.short_side,
     )
+    if args.workers and not isinstance(photos, PhotoCache):
+        raise ValueError("--workers needs the photos in memory; raise --memory-gb, or leave it out: files are read on threads")
     with exclusive(args.out) if engine.is_main else nullcontext():
         _go(args, config, engine, state, photos, facts, perceptual, pairs)
     engine.close()
@@ -130,7 +139,18 @@ def _go(
         "torch": torch.__version__,
     }
     limits = Limits(args.max_minutes, args.save_seconds, args.sample_steps)
-    run(state, photos, config, args.out, engine, provenance=provenance, limits=limits, perceptual=perceptual, pairs=pairs)
+    run(
+        state,
+        photos,
+        config,
+        args.out,
+        engine,
+        provenance=provenance,
+        limits=limits,
+        perceptual=perceptual,
+        pairs=pairs,
+        workers=args.workers,
+    )
     if engine.is_main:
         print(f"training state and log are in {args.out}", file=sys.stderr)
         print(args.out / "checkpoint.safetensors")

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from models.data.masks import sample_mask
 from models.data.pairs import PairShards
@@ -46,8 +47,9 @@ def batches(
     first: int,
     share: Callable[[TrainConfig, int], Sequence[int]],
     pairs: PairShards | None = None,
+    workers: int = 0,
 ) -> Iterator[Batch]:
-    """One process's batches from step ``first`` to the end, prepared one ahead in a thread while the networks run.
+    """One process's batches from step ``first`` to the end, the same ones however they are made.
 
     Args:
         photos: where crops come from.
@@ -55,11 +57,18 @@ def batches(
         first: step to begin with.
         share: (config, step) -> the samples that are this process's.
         pairs: as for :func:`make_batch`.
+        workers: processes that make them, whole batches each, for a GPU that is faster than one thread draws masks; they share
+            the decoded photos with this process. 0: one thread, one batch ahead, while the networks run.
     """
 
     def make(step: int) -> Batch:
         return make_batch(photos, config, step, share(config, step), pairs)
 
+    if workers:
+        # Forked, so that gigabytes of decoded photos are shared and not sent; nothing that a worker does touches a GPU.
+        steps = _Steps(make, first, config.steps)
+        yield from DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork")
+        return
     with ThreadPoolExecutor(max_workers=1) as pool:
         following = pool.submit(make, first)
         for step in range(first, config.steps):
@@ -67,3 +76,16 @@ def batches(
             if step + 1 < config.steps:
                 following = pool.submit(make, step + 1)
             yield batch
+
+
+class _Steps(Dataset[Batch]):
+    """The batches from one step to another, by their place."""
+
+    def __init__(self, make: Callable[[int], Batch], first: int, end: int) -> None:
+        self._make, self._first, self._end = make, first, end
+
+    def __len__(self) -> int:
+        return self._end - self._first
+
+    def __getitem__(self, place: int) -> Batch:
+        return self._make(self._first + place)

@@ -44,11 +44,19 @@ def smooth(padded: Tensor) -> Tensor:
     Returns:
         (N, C, H, W).
     """
+    if padded.is_cuda:
+        return pooled(padded)
     channels = padded.shape[1]
     weights = torch.tensor(TRIANGLE, dtype=padded.dtype, device=padded.device)
     with torch.autocast(padded.device.type, enabled=False):
         rows = F.conv2d(padded, weights.view(1, 1, 1, -1).expand(channels, -1, -1, -1), groups=channels)
         return F.conv2d(rows, weights.view(1, 1, -1, 1).expand(channels, -1, -1, -1), groups=channels)
+
+
+def pooled(padded: Tensor) -> Tensor:
+    """The same as :func:`smooth` by two mean pools: on a GPU, where grouped convolutions are slow, the faster form."""
+    with torch.autocast(padded.device.type, enabled=False):
+        return F.avg_pool2d(F.avg_pool2d(padded, WINDOW, 1), WINDOW, 1)
 
 
 def scale_coarse_gradient(picture: Tensor, share: float) -> Tensor:

@@ -50,11 +50,12 @@ def run(
     limits: Limits,
     perceptual: Perceptual | None = None,
     pairs: PairShards | None = None,
+    workers: int = 0,
 ) -> None:
     """Train until the last step or for so many minutes, whichever comes first; ends with a saved state.
 
     Writes into ``folder``, in the main process only: ``state.safetensors`` (to resume), ``checkpoint.safetensors`` (the moving
-    average, to use), ``log.jsonl`` (one line every 50 steps), ``tensorboard/`` and ``samples/``.
+    average, to use), ``log.jsonl`` (one line every 50 steps), ``tensorboard/`` and ``samples/``. ``workers`` as for ``batches``.
 
     Raises:
         Diverged: a loss is not finite; what was saved last stays, because the weights may be bad already.
@@ -65,7 +66,7 @@ def run(
         stop_signals() as stop,
         RunLog(folder, config.spec, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
     ):
-        for batch in batches(photos, config, state.step, engine.share, pairs):
+        for batch in batches(photos, config, state.step, engine.share, pairs, workers):
             before = time.monotonic()
             images = config.stage(state.step)[1]
             figures = train_step(state, batch, config, engine, perceptual)

@@ -50,6 +50,14 @@ def test_artefacts_are_compared_with_the_network(call):
     assert report["setting"]["checkpoint_sha256"]
 
 
+def test_fills_with_detail_are_rows_of_their_own(call):
+    code, _, _ = call("--artifact", "one", "--detail", "auto", "--json", "a.json")
+    assert code == 0
+    methods = json.loads(Path("a.json").read_text())["methods"]
+    assert {"one", "one + detail"} <= set(methods)
+    assert methods["one"] != methods["one + detail"]
+
+
 def test_artefacts_alone(call):
     code, _, _ = call("--artifact", "one", "--json", "a.json")
     assert code == 0

@@ -7,8 +7,11 @@ import torch
 
 from models.discriminators import DETAIL_GAIN, DISCRIMINATORS, PatchDiscriminator
 
-SCALES = {"image": [1], "wavelet": [2], "multiscale": [1, 2, 4]}
+SCALES = {"image": [1], "wavelet": [2], "structure": [2], "structure_wavelet": [4], "multiscale": [1, 2, 4]}
 """Pixels to a step of the first layer, for each patch discriminator inside."""
+
+SMOOTHING = {"structure": 5, "structure_wavelet": 5}
+"""Pixels that a window of 7 around every second one sees beyond the blocks of two."""
 
 
 def _network(name):
@@ -91,7 +94,7 @@ def test_patches_have_the_size_of_their_closed_form(name):
     picture.requires_grad_()
     for judgement, (pixels, halvings) in zip(network(picture, hole), _scales(name, network), strict=True):
         centre = judgement.logits.shape[2] // 2
-        features = pixels * (1 + 3 * (2**halvings - 1))
+        features = pixels * (1 + 3 * (2**halvings - 1)) + SMOOTHING.get(name, 0)
         assert _extent(judgement.features[-1][0, :, centre, centre].sum(), picture) == (features, features)
         logits = features + pixels * 2 * 2**halvings
         assert _extent(judgement.logits[0, 0, centre, centre], picture) == (logits, logits)

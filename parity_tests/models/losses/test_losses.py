@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.losses import LOSSES
-from models.losses.coarse import scale_coarse_gradient, smooth
+from models.losses.coarse import pooled, scale_coarse_gradient, smooth
 from models.losses.hole_l1 import SMALLEST_SHARE
 
 DISTANCES = [name for name in LOSSES if name != "hole_tv"]
@@ -146,6 +146,11 @@ def test_texture_is_free_for_coarse_losses():
         assert float(LOSSES["hole_l1"](texture, target, hole)) == pytest.approx(0.5)
         assert float(LOSSES["coarse_l1"](texture, target, hole)) < 0.1, "only the hole's edge cuts it"
     assert float(LOSSES["coarse_l1"](target + 0.3, target, hole)) == pytest.approx(0.3)
+
+
+def test_the_form_for_gpus_is_the_same_mean():
+    picture = torch.rand(2, 3, 40, 37, generator=torch.Generator().manual_seed(3)) - 0.5
+    torch.testing.assert_close(pooled(picture), smooth(picture), rtol=0, atol=1e-6)
 
 
 def test_coarse_losses_have_no_grid():

@@ -279,6 +279,17 @@ def test_batches_are_the_same_from_whatever_step_they_begin():
     assert not torch.equal(whole[0].photos, whole[1].photos)
 
 
+def test_worker_processes_make_the_same_batches():
+    config = PRESETS["tiny-gan"]
+    engine = alone()
+    made = list(batches(Smooth(), config, 2, engine.share, workers=2))
+    expected = list(batches(Smooth(), config, 2, engine.share))
+    assert len(made) == len(expected) == config.steps - 2
+    for got, one in zip(made, expected, strict=True):
+        assert torch.equal(got.photos, one.photos)
+        assert torch.equal(got.holes, one.holes)
+
+
 def test_run_writes_a_checkpoint_of_the_average(tmp_path):
     config = PRESETS["tiny-gan"]
     state = go_on(config, tmp_path)
