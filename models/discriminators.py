@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.generator import NormalisedConv2d
-from models.losses.coarse import WINDOW, smooth
+from models.losses.coarse import moving_means
 from models.wavelet import dwt
 
 SLOPE = 0.2
@@ -151,16 +151,24 @@ class ReducedDiscriminator(nn.Module):
 
     def forward(self, picture: Tensor, hole: Tensor) -> list[Judgement]:
         """Arguments as for ``ImageDiscriminator``."""
-        reduced = smooth(F.pad(picture, (WINDOW - 1,) * 4, mode="replicate"))[:, :, ::2, ::2]
+        reduced = moving_means(picture)[:, :, ::2, ::2]
         judged: list[Judgement] = self.inner(reduced, F.max_pool2d(hole, 2))
         return judged
 
 
+def _image() -> nn.Module:
+    return ImageDiscriminator((32, 64, 96, 128, 128))
+
+
+def _wavelet() -> nn.Module:
+    return WaveletDiscriminator((48, 96, 128))
+
+
 DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
-    "image": lambda: ImageDiscriminator((32, 64, 96, 128, 128)),
-    "wavelet": lambda: WaveletDiscriminator((48, 96, 128)),
-    "structure": lambda: ReducedDiscriminator(ImageDiscriminator((32, 64, 96, 128, 128))),
-    "structure_wavelet": lambda: ReducedDiscriminator(WaveletDiscriminator((48, 96, 128))),
+    "image": _image,
+    "wavelet": _wavelet,
+    "structure": lambda: ReducedDiscriminator(_image()),
+    "structure_wavelet": lambda: ReducedDiscriminator(_wavelet()),
     "multiscale": lambda: MultiScaleDiscriminator((24, 48, 96), 3),
 }
 """Modules (picture, hole) -> list of Judgement."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from models.checkpoint import SHIPPED, load_checkpoint, sha256, write_atomically
-from models.commands.inpaint import DEFAULT_SIZE
+from models.commands.inpaint import DEFAULT_SIZE, DETAIL
 from models.data.mask_file import MaskFile
 from models.data.photos import find_photos
 from models.evaluation.baselines import BASELINES
@@ -20,6 +20,7 @@ from models.evaluation.protocol import Case, evaluate, read_cases, run_fill
 from models.evaluation.report import report
 from models.evaluation.sheet import masked, sheet
 from models.evaluation.table import table
+from models.fill.parameters import Parameters
 from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_output, check_place, write_photo
 from models.runner import torch_run
@@ -79,7 +80,7 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="seed of our own masks (default: %(default)s)")
     parser.add_argument(
         "--detail",
-        choices=("auto", "off"),
+        choices=DETAIL,
         default="off",
         help="auto: every network also as photos are filled, with tone and detail from around the hole (default: %(default)s)",
     )
@@ -122,7 +123,9 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
     photos = find_photos(args.data)[: args.count]
     masks = _masks(args.masks)
     instruments, inception, unavailable = read_instruments(args)
-    networks = with_detail(choose()) if args.detail == "auto" else choose()
+    networks = choose()
+    if (parameters := DETAIL[args.detail][1]) is not None:
+        networks = with_detail(networks, parameters)
     size = networks.size
     methods = {**{name: run_fill(run) for name, run in networks.runs.items()}, **BASELINES}
     # Evenly spread rows for the sheet.
@@ -147,11 +150,11 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
     return 0
 
 
-def with_detail(networks: Networks) -> Networks:
+def with_detail(networks: Networks, parameters: Parameters) -> Networks:
     """Every network twice: alone, and as photos are filled, with tone and detail from the photo."""
 
     def whole(run: Run) -> Run:
-        return lambda *, image, mask: inpaint(image, mask, run, networks.size)
+        return lambda *, image, mask: inpaint(image, mask, run, networks.size, parameters=parameters)
 
     runs = {key: value for name, run in networks.runs.items() for key, value in ((name, run), (f"{name} + detail", whole(run)))}
     return dataclasses.replace(networks, runs=runs)

@@ -59,6 +59,11 @@ def pooled(padded: Tensor) -> Tensor:
         return F.avg_pool2d(F.avg_pool2d(padded, WINDOW, 1), WINDOW, 1)
 
 
+def moving_means(picture: Tensor) -> Tensor:
+    """:func:`smooth` of a whole picture, (N, C, H, W) float, continued past its border by the pixels there."""
+    return smooth(F.pad(picture, (WINDOW - 1,) * 4, mode="replicate"))
+
+
 def scale_coarse_gradient(picture: Tensor, share: float) -> Tensor:
     """The picture itself, whose moving means pass on only ``share`` of their gradient.
 
@@ -70,5 +75,5 @@ def scale_coarse_gradient(picture: Tensor, share: float) -> Tensor:
     """
     if share == 1:
         return picture
-    held = (1 - share) * smooth(F.pad(picture, (WINDOW - 1,) * 4, mode="replicate"))
+    held = (1 - share) * moving_means(picture)
     return picture - held + held.detach()

@@ -89,7 +89,10 @@ def test_the_full_recipe_has_a_discriminator_in_each_domain():
         ("clip_norm=-1", "clip_norm is -1"),
         ("seed=-1", "seed is -1"),
         ("discriminators=image", "discriminators is of type dict"),
-        ('discriminators={"pixel":1}', "discriminators are pixel; allowed: image, wavelet, multiscale"),
+        (
+            'discriminators={"pixel":1}',
+            "discriminators are pixel; allowed: image, wavelet, structure, structure_wavelet, multiscale",
+        ),
         ('discriminators={"image":-1}', "discriminators have weights [-1]; numbers from 0 on"),
         ('discriminators={"image":NaN}', "numbers from 0 on"),
         ("adversarial=wasserstein", "adversarial is 'wasserstein'; allowed: non_saturating, hinge"),

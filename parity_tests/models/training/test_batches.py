@@ -1,0 +1,53 @@
+"""Batches are functions of seed and step, however they are made and wherever a run begins."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from models.data.batches import batches
+from models.training.config import PRESETS
+from parity_tests.conftest import ROOT
+from parity_tests.support.train_tiny import Smooth, alone, one_thread, register
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tiny():
+    with pytest.MonkeyPatch.context() as patch, one_thread():
+        register(patch.setitem)
+        yield
+
+
+def test_batches_are_the_same_from_whatever_step_they_begin():
+    config = PRESETS["tiny-gan"]
+    engine = alone()
+    whole = list(batches(Smooth(), config, 0, engine.share))
+    assert len(whole) == config.steps
+    for got, expected in zip(batches(Smooth(), config, 5, engine.share), whole[5:], strict=True):
+        assert torch.equal(got.photos, expected.photos)
+        assert torch.equal(got.holes, expected.holes)
+    assert not torch.equal(whole[0].photos, whole[1].photos)
+
+
+SAME_BATCHES = """
+import torch
+from models.data.batches import batches
+from models.training.config import PRESETS
+from parity_tests.support.train_tiny import Smooth, alone, register
+
+register(dict.__setitem__)
+config = PRESETS["tiny-gan"]
+made = list(batches(Smooth(), config, 2, alone().share, workers=2))
+expected = list(batches(Smooth(), config, 2, alone().share))
+assert len(made) == len(expected) == config.steps - 2
+for got, one in zip(made, expected, strict=True):
+    assert torch.equal(got.photos, one.photos)
+    assert torch.equal(got.holes, one.holes)
+"""
+
+
+def test_worker_processes_make_the_same_batches():
+    """In an interpreter of its own: workers are forked, and the suite holds threads of libraries that no training has."""
+    done = subprocess.run([sys.executable, "-c", SAME_BATCHES], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
