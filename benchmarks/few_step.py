@@ -35,7 +35,7 @@ KINDS = ("ddgan", "wavediff")
 
 def add_arguments(parser: Parser) -> None:
     """Options of ``few_step``."""
-    parser.add_argument("--size", type=int, default=64, metavar="N", help="picture size where no files are given (default: 64)")
+    parser.add_argument("--size", type=whole(1), default=64, metavar="N", help="picture size without files (default: 64)")
     parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="pictures at once (default: 16)")
     parser.add_argument("--threads", type=whole(1), default=2, metavar="N", help="CPU threads (default: 2)")
     parser.add_argument("--rounds", type=whole(3), default=9, metavar="N", help="timed fills of each (default: 9)")

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that make the batches, for a GPU (default: one thread)",
     )
-    parser.add_argument("--short-side", type=int, metavar="N", help="reduce larger photos to this short side while decoding")
+    parser.add_argument("--short-side", type=whole(1), metavar="N", help="reduce larger photos to this short side while decoding")
     add_run_arguments(parser)
 
 

@@ -47,8 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
-    parser.add_argument("--size", type=int, metavar="N", help="refuse a denoiser of another picture size")
-    parser.add_argument("--short-side", type=int, metavar="N", help="reduce photos to this short side (default: 9/8 of the size)")
+    parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another picture size")
+    parser.add_argument(
+        "--short-side", type=whole(1), metavar="N", help="short side that photos are reduced to (default: 9/8 size)"
+    )
     parser.add_argument("--blend", action="store_true", help="Poisson blending of every completion")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, metavar="N", help="of the generation (default: 0)")
     parser.add_argument("--shard", type=int, action="append", metavar="N", help="make this shard only; repeatable")

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(name for name, row in SAMPLERS.items() if row.observes)
     parser.add_argument("--sampler", required=True, metavar="NAME", help=names)
     parser.add_argument("--denoiser", type=Path, required=True, metavar="PATH", help=DENOISER_HELP)
-    parser.add_argument("--size", type=int, metavar="N", help="refuse a denoiser of another picture size")
+    parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another picture size")
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")

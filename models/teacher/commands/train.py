@@ -14,6 +14,7 @@ from models.checkpoint import write_atomically
 from models.commands.train import add_run_arguments, check_apart, exclusive, memory_share, names_sha256, read_parts
 from models.data.datasets.table import DATASETS
 from models.data.photo_source import open_photos
+from models.system.number_arguments import whole
 from models.teacher.training.config import PRESETS, TeacherConfig
 from models.teacher.training.state import TeacherState, check_stored, read_config
 
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--kind", choices=PRESETS, help="what to train (default: ddpm, or with --resume what the run is)")
-    parser.add_argument("--short-side", type=int, metavar="N", help="reduce photos to this short side (default: 9/8 of the size)")
+    parser.add_argument(
+        "--short-side", type=whole(1), metavar="N", help="short side that photos are reduced to (default: 9/8 size)"
+    )
     add_run_arguments(parser)
 
 
