@@ -7,7 +7,8 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, rows: 512, columns: 128, sweeps: 4, seamLevels: 4, seamLimit: 48,
+  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, rows: 512, columns: 128, sweeps: 4, fade: 4, seamLevels: 4,
+  seamLimit: 48,
 });
 
 const MASK_THRESHOLD = 128;
@@ -175,8 +176,10 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     small = { ...window.picture, data: window.picture.data.map((value, i) => (window.hole.data[floorDiv(i, 3)] ? answer[i] : value)) };
   } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
   if (!parameters) return enlarged(small, window.factor, box);
-  if (anyHole) small = withStructure(withToneOfTheBorder(small, window.hole), window, parameters);
+  const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
+  small = anyHole ? withStructure(plain, window, parameters) : plain;
   const filled = withDetail(photo, hole, box, small, window, parameters);
+  fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, parameters.fade), parameters.fade);
   const around = {
     top: Math.max(0, box.top - 1), left: Math.max(0, box.left - 1),
     bottom: Math.min(hole.height, box.bottom + 1), right: Math.min(hole.width, box.right + 1),
@@ -468,6 +471,32 @@ function withoutStep(pixels, hole, known, parameters) {
   const limit = SIXTEENTH * parameters.seamLimit;
   const step = { ...outside, data: outside.data.map((value, i) => clip(value - inside.data[i], -limit, limit)) };
   return corrected(pixels, hole, spread(step, border.data, parameters.seamLevels));
+}
+
+// ------------------------------------------------------------------------------------------------ fade.py
+
+// Chessboard distances to the nearest known pixel by a pass down and a pass up, cut off at `most`.
+function depths(hole, box, most) {
+  const top = Math.max(0, box.top - most), left = Math.max(0, box.left - most);
+  const bottom = Math.min(hole.height, box.bottom + most), right = Math.min(hole.width, box.right + most);
+  // A margin of one all around: beyond the photo nothing is known.
+  const width = right - left + 2, depth = new Uint8Array((bottom - top + 2) * width).fill(most);
+  for (let y = top; y < bottom; y++)
+    for (let x = left; x < right; x++) if (!hole.data[y * hole.width + x]) depth[(y - top + 1) * width + x - left + 1] = 0;
+  const near = (at, step) => {
+    if (depth[at]) depth[at] = Math.min(depth[at], 1 + Math.min(depth[at - step], depth[at - width * step - 1],
+      depth[at - width * step], depth[at - width * step + 1]));
+  };
+  for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) near((y - top + 1) * width + x - left + 1, 1);
+  for (let y = bottom - 1; y >= top; y--) for (let x = right - 1; x >= left; x--) near((y - top + 1) * width + x - left + 1, -1);
+  return cut({ data: depth, height: bottom - top + 2, width, channels: 1 }, moved(box, 1 - top, 1 - left));
+}
+
+function fadeIn(filled, plain, depth, fade) {
+  for (let i = 0; i < filled.data.length; i++) {
+    const share = depth.data[floorDiv(i, 3)];
+    if (share < fade) filled.data[i] = floorDiv(filled.data[i] * share + plain.data[i] * (fade - share) + floorDiv(fade, 2), fade);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------ match.py

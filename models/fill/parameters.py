@@ -18,6 +18,8 @@ class Parameters:
             from the ground to the sky: what is needed is more often beside the hole than above it.
         columns: the same for a source that lies a patch's side to the left or right.
         sweeps: how often all patches choose again.
+        fade: over how many pixels of the photo detail comes in from the hole's border, at least 1. What is copied from elsewhere
+            does not continue the lines at the border; the network's fill does.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
     """
@@ -30,6 +32,7 @@ class Parameters:
     rows: int = 512
     columns: int = 128
     sweeps: int = 4
+    fade: int = 4
     seam_levels: int = 4
     seam_limit: int = 48
 

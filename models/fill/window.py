@@ -8,6 +8,7 @@ import numpy as np
 from models.fill.arrays import Bools, Pixels
 from models.fill.blend import detail
 from models.fill.coherence import chosen_sources
+from models.fill.fade import depths, faded
 from models.fill.holes import Box
 from models.fill.match import matches
 from models.fill.parameters import DEFAULTS, Parameters
@@ -80,8 +81,12 @@ def fill_window(
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
     if window.hole.any():
-        small = _with_structure(with_tone_of_the_border(small, window.hole), window, parameters)
+        small = with_tone_of_the_border(small, window.hole)
+    plain = small
+    if window.hole.any():
+        small = _with_structure(small, window, parameters)
     filled = _with_detail(photo, hole, box, small, window, parameters)
+    _fade_in(filled, hole, box, plain, window.factor, parameters.fade)
     around = Box(max(0, box.top - 1), max(0, box.left - 1), min(len(hole), box.bottom + 1), min(hole.shape[1], box.right + 1))
     pixels = photo[around.slices].copy()
     inner = box.within(around).slices
@@ -120,6 +125,16 @@ def _with_detail(photo: Pixels, hole: Bools, box: Box, small: Pixels, window: Sc
     if found is not None:
         filled[found[0].within(box).slices] = found[1]
     return filled
+
+
+def _fade_in(filled: Pixels, hole: Bools, box: Box, plain: Pixels, factor: int, fade: int) -> None:
+    """Let the detail of a box begin at the hole's border, in place: what was copied does not continue what lies there."""
+    for top in range(box.top, box.bottom, _ROWS):
+        strip = Box(top, box.left, min(top + _ROWS, box.bottom), box.right)
+        depth = depths(hole, strip, fade)
+        if (depth[hole[strip.slices]] < fade).any():
+            part = strip.within(box).slices
+            filled[part] = faded(filled[part], enlarged(plain, factor, *strip.slices), depth, fade)
 
 
 def _transferred(
