@@ -1,12 +1,12 @@
 """Artefacts: made by ``python -m export``, run by :func:`load`. Importing this package needs neither PyTorch nor a toolkit."""
 
 import runpy
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from export.artifact.loading import Artefact
 
 __all__ = ["load"]
 
@@ -14,26 +14,21 @@ __all__ = ["load"]
 runpy.run_path(str(Path(__file__).parents[1] / "models" / "system" / "privacy.py"))["silence_telemetry"]()
 
 
-def load(folder: str | PathLike[str], threads: int = 2) -> Callable[..., NDArray[np.uint8]]:
+def load(folder: str | PathLike[str], threads: int = 2) -> "Artefact":
     """Load an artefact into this platform's runtime.
 
-    Only shapes change between the returned function and the runtime: every operation on pixels (normalising, masking,
-    rounding, compositing) is inside the artefact.
+    Only shapes change between the returned object and the runtime: every operation on pixels (normalising, masking,
+    rounding, compositing) is inside the artefact. ``run(image=..., mask=...)`` runs it, ``run.fill(photo, mask)`` fills a photo
+    of any size with it.
 
     Args:
         folder: an artefact, as ``python -m export`` writes it (``artifacts/wavefill-s-256-onnx-w8a8``).
         threads: CPU threads of the runtime.
 
-    Returns:
-        ``run(image=..., mask=...) -> result``: image (H, W, 3) uint8 RGB, mask (H, W) uint8 (>= 128: fill), result
-        (H, W, 3) uint8 RGB, equal to the image wherever the mask says keep. H and W are the artefact's. Several
-        threads may share the function of an ONNX artefact, which runs them at the same time, and of a LiteRT artefact, which
-        serves them one after the other; that of a Core ML package belongs to one thread.
-
     Raises:
         ValueError: no artefact there, a damaged one, or one without the public signature (``--io float``).
         ToolchainMissing: its runtime is not installed.
     """
-    from export.artifact.loading import load_artefact  # PyTorch and the runtimes are imported from here on
+    from export.artifact.loading import load_artefact  # the runtimes are imported from here on
 
     return load_artefact(folder, threads)

@@ -1,6 +1,6 @@
-"""Running an artefact on arrays without batch dimension: checks and reshapes, no arithmetic."""
+"""Running an artefact on arrays without batch dimension (checks and reshapes, no arithmetic), and on photos of any size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
 
@@ -9,14 +9,74 @@ from numpy.typing import NDArray
 
 from export.artifact.files import check_files
 from export.artifact.manifest import MANIFEST, read_manifest
+from export.backend import Runner
 from export.errors import ToolchainMissing
 from export.runtimes import RUNTIMES
+from models.fill.holes import Box
+from models.fill.parameters import DEFAULTS, Parameters
+from models.fill.windows import inpaint
 from models.system.foreign import read_json, reading
 
 Pixels = NDArray[np.uint8]
 
 
-def load_artefact(folder: str | PathLike[str], threads: int) -> Callable[..., Pixels]:
+class Artefact:
+    """An artefact in its runtime; call it, or let it fill photos of any size.
+
+    Several threads may share that of an ONNX artefact, which runs them at the same time, and of a LiteRT artefact, which serves
+    them one after the other; that of a Core ML package belongs to one thread.
+
+    Attributes:
+        size: height and width that the network takes.
+    """
+
+    def __init__(self, folder: Path, runner: Runner, size: int) -> None:
+        self.size = size
+        self._folder, self._runner = folder, runner
+
+    def __call__(self, *, image: Pixels, mask: Pixels) -> Pixels:
+        """Run the network alone.
+
+        Args:
+            image: (size, size, 3) uint8 RGB; what lies under the hole has no influence.
+            mask: (size, size) uint8, >= 128: fill.
+
+        Returns:
+            (size, size, 3) uint8 RGB, equal to ``image`` wherever the mask says keep.
+
+        Raises:
+            ValueError: other shapes or types, or a damaged artefact.
+        """
+        _check("image", image, (self.size, self.size, 3))
+        _check("mask", mask, (self.size, self.size))
+        with reading(self._folder):  # the arrays are what the manifest says; if the model takes others, the artefact is wrong
+            return self._runner(image[None], mask[None, :, :, None])[0]
+
+    def fill(
+        self,
+        photo: Pixels,
+        mask: Pixels,
+        parameters: Parameters | None = DEFAULTS,
+        progress: Callable[[list[Box]], Iterable[Box]] = iter,
+    ) -> Pixels:
+        """Fill the hole of a photo of any size, as ``python -m export inpaint`` does (docs/fill.md).
+
+        Args:
+            photo: (H, W, 3) uint8 RGB; what lies under the hole has no influence.
+            mask: (H, W) uint8, >= 128: fill.
+            parameters: of the fill; None: what the network answers, scaled up, without the photo's own detail (``--detail off``).
+            progress: wraps the list of holes that are filled one after the other, as ``tqdm`` does.
+
+        Returns:
+            (H, W, 3) uint8 RGB, equal to ``photo`` wherever the mask says keep.
+
+        Raises:
+            ValueError: wrong shapes or types, a mask that keeps nothing, or a damaged artefact.
+        """
+        return inpaint(photo, mask, self, self.size, progress, parameters)
+
+
+def load_artefact(folder: str | PathLike[str], threads: int) -> Artefact:
     """See ``export.load``."""
     path = Path(folder)
     if threads < 1:
@@ -31,17 +91,7 @@ def load_artefact(folder: str | PathLike[str], threads: int) -> Callable[..., Pi
     reason = runtime.unavailable()
     if reason:
         raise ToolchainMissing(f"{path}: cannot be run here: {reason}")
-    runner = runtime.load(path / manifest.model_file, threads)
-    size = manifest.size
-
-    def run(*, image: Pixels, mask: Pixels) -> Pixels:
-        """Fill the hole; image (size, size, 3) and mask (size, size), both uint8."""
-        _check("image", image, (size, size, 3))
-        _check("mask", mask, (size, size))
-        with reading(path):  # the arrays are what the manifest says; if the model takes others, the artefact is wrong
-            return runner(image[None], mask[None, :, :, None])[0]
-
-    return run
+    return Artefact(path, runtime.load(path / manifest.model_file, threads), manifest.size)
 
 
 def _check(name: str, array: object, shape: tuple[int, ...]) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 
 import export
+from export.__main__ import main
 from export.parity import EDGE_VALUES
 from models.system.privacy import import_onnxruntime
 
@@ -89,6 +91,24 @@ def test_kept_pixels_in_the_raw_runtime(shipped_artifacts, backend, scheme):
         np.testing.assert_array_equal(result[mask < 128], PHOTO[mask < 128])
         if (mask >= 128).any():
             assert (result[mask >= 128] != PHOTO[mask >= 128]).mean() > 0.5, "the hole was not filled"
+
+
+def test_a_photo_of_any_size_is_filled_as_by_the_command(shipped_artifacts, tmp_path):
+    folder = shipped_artifacts / "wavefill-s-256-onnx-w8a8"
+    photo = np.tile(PHOTO, (2, 2, 1))[:300, :410]
+    mask = np.zeros((300, 410), np.uint8)
+    mask[90:200, 150:290] = 255
+    result = export.load(folder).fill(photo, mask)
+    np.testing.assert_array_equal(result[mask == 0], photo[mask == 0])
+    plain = export.load(folder).fill(photo, mask, parameters=None)
+    assert (plain != result).any(axis=2)[mask == 255].mean() > 0.5
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    for number, (options, expected) in enumerate((((), result), (("--detail", "off"), plain))):
+        out = tmp_path / f"{number}.png"
+        words = [*map(str, (tmp_path / "photo.png", tmp_path / "mask.png", out, "--artifact", folder)), *options]
+        assert main(["inpaint", *words]) == 0
+        np.testing.assert_array_equal(np.asarray(Image.open(out)), expected)
 
 
 @pytest.mark.parametrize("backend", RAW)
