@@ -3,7 +3,7 @@
     python docs/picture.py artifacts/wavefill-s-256-onnx-w8a8
 
 Photographs: `coffee` (Rachel Michetti, CC0), `astronaut` (NASA, public domain), `rocket` (SpaceX, CC0), `chelsea` (Stefan van der
-Walt, CC0), as scikit-image's documentation states them. Only the small figure is kept in the repository.
+Walt, CC0), as scikit-image's documentation states them; none was in training. Only the small figure is kept in the repository.
 """
 
 import sys
@@ -15,32 +15,44 @@ from PIL import Image
 
 import export
 from models.data.masks import MASKS
+from models.fill.arrays import Bools
 
-# Photo, top left corner of a 256-pixel window of its 288-pixel-high copy, mask family, seed.
+# Photo, top left corner of the part that is shown, what is filled in it: things to be removed, or holes of a seeded family.
+HEIGHT, WIDTH = 300, 400
 ROWS = (
-    ("coffee", (16, 90), "blob", 11),
-    ("rocket", (16, 60), "blob", 2),
-    ("astronaut", (16, 16), "strokes", 11),
-    ("chelsea", (16, 90), "border", 3),
+    ("coffee", (60, 180), lambda: ellipses((222, 186, 48, 46), (168, 204, 50, 14))),
+    ("rocket", (100, 120), lambda: ellipses((150, 66, 170, 22), (20, 80, 40, 12))),
+    ("astronaut", (0, 60), lambda: family("strokes", 11, 256, (20, 60))),
+    ("chelsea", (0, 40), lambda: family("blob", 3, 160, (120, 20))),
 )
-SIZE = 256
+
+
+def ellipses(*shapes: tuple[int, int, int, int]) -> Bools:
+    """(HEIGHT, WIDTH) bool: row and column of the centre, half the height, half the width of each."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return np.any([((rows - y) / h) ** 2 + ((columns - x) / w) ** 2 <= 1 for y, x, h, w in shapes], axis=0)
+
+
+def family(name: str, seed: int, side: int, corner: tuple[int, int]) -> Bools:
+    """(HEIGHT, WIDTH) bool: a mask of training's families with its top left corner there."""
+    result = np.zeros((HEIGHT, WIDTH), bool)
+    place = result[corner[0] :, corner[1] :][:side, :side]
+    place[:] = MASKS[name](side, np.random.default_rng(seed))[: place.shape[0], : place.shape[1]]
+    return result
 
 
 def main(artifact: Path, out: Path) -> None:
-    """Write a sheet: photo, what the network sees, result; two photos in a row."""
+    """Write a sheet: photo, hole, result; every photo is filled whole, in its own pixels, and a part of it is shown."""
     run = export.load(artifact)
     strips = []
-    for name, (top, left), family, seed in ROWS:
-        photo = Image.fromarray(getattr(skimage.data, name)())
-        scale = (SIZE + 32) / min(photo.size)
-        photo = photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.LANCZOS)
-        image = np.asarray(photo)[top : top + SIZE, left : left + SIZE]
-        hole = MASKS[family](SIZE, np.random.default_rng(seed))
-        shown = np.where(hole[..., None], np.uint8([255, 0, 255]), image)
-        result = run(image=image, mask=hole.astype(np.uint8) * 255)
-        strips.append(np.concatenate([image, shown, result], axis=1))
-    rows = [np.concatenate(strips[i : i + 2], axis=1) for i in range(0, len(strips), 2)]
-    Image.fromarray(np.concatenate(rows)).save(out, quality=88)
+    for name, (top, left), hole in ROWS:
+        photo = np.ascontiguousarray(getattr(skimage.data, name)())
+        part = slice(top, top + HEIGHT), slice(left, left + WIDTH)
+        mask = np.zeros(photo.shape[:2], np.uint8)
+        mask[part][hole()] = 255
+        shown = np.where(mask[..., None] == 255, np.uint8([255, 0, 255]), photo)
+        strips.append(np.concatenate([photo[part], shown[part], run.fill(photo, mask)[part]], axis=1))
+    Image.fromarray(np.concatenate(strips)).save(out, quality=88)
     print(out)
 
 

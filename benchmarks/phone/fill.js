@@ -7,8 +7,8 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, rows: 512, columns: 128, sweeps: 4, fade: 4, seamLevels: 4,
-  seamLimit: 48,
+  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, fade: 4,
+  seamLevels: 4, seamLimit: 48,
 });
 
 const MASK_THRESHOLD = 128;
@@ -566,7 +566,7 @@ function described(table, side, corners, patch, samples) {
 
 // ------------------------------------------------------------------------------------------------ coherence.py
 
-function chosenSources({ wanted, sources, distances }, { coherence, reuse, rows, columns, sweeps, patch }) {
+function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo, rows, columns, sweeps, patch }) {
   const all = sources.length, best = new Int32Array(wanted.length), uses = new Int32Array(all);
   const nearest = new Int32Array(wanted.length).fill(0x7fffffff);
   let sum = 0;
@@ -588,38 +588,40 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, rows,
     best[i] = choice;
     uses[choice]++;
   }
-  const bonus = floorDiv(usual * coherence, 256), penalty = floorDiv(usual * reuse, 256);
-  const key = (row, column) => row * 65536 + column;
-  const index = new Map(sources.map(([row, column], i) => [key(row, column), i]));
-  const neighbours = neighboursOf(wanted, key);
+  const share = (part) => floorDiv(usual * part, 256);
+  const bonus = share(coherence), penalty = share(reuse), repeated = share(echo);
+  const grid = numbered(sources), neighbours = neighboursOf(wanted), cost = new Float64Array(all);
   for (let sweep = 0; sweep < sweeps; sweep++)
     for (let turn = 0; turn < wanted.length; turn++) {
       const i = sweep % 2 ? wanted.length - 1 - turn : turn;
       uses[best[i]]--;
-      const cost = (j) => distances[i * all + j] + penalty * uses[j];
-      let choice = 0, least = cost(0);
-      for (let j = 1; j < all; j++) {
-        const own = distances[i * all + j] + penalty * uses[j];
-        if (own < least) [least, choice] = [own, j];
-      }
-      const votes = new Map();
+      for (let j = 0, at = i * all; j < all; j++, at++) cost[j] = distances[at] + penalty * uses[j];
       for (const [other, down, right] of neighbours[i]) {
-        const [row, column] = sources[best[other]];
-        if (row < down || column < right) continue;
-        const continued = index.get(key(row - down, column - right));
-        if (continued !== undefined) votes.set(continued, (votes.get(continued) ?? 0) + 1);
+        const row = sources[best[other]][0] - down, column = sources[best[other]][1] - right;
+        for (let r = Math.max(0, row - patch + 1); r < Math.min(grid.height, row + patch); r++)
+          for (let c = Math.max(0, column - patch + 1); c < Math.min(grid.width, column + patch); c++) {
+            const near = grid.data[r * grid.width + c];
+            if (near >= 0) cost[near] += r === row && c === column ? -bonus : repeated;
+          }
       }
-      for (const [source, count] of votes) {
-        const own = cost(source) - bonus * count;
-        if (own < least || (own === least && source < choice)) [least, choice] = [own, source];
-      }
+      let choice = 0;
+      for (let j = 1; j < all; j++) if (cost[j] < cost[choice]) choice = j;
       best[i] = choice;
       uses[choice]++;
     }
   return best;
 }
 
-function neighboursOf(wanted, key) {
+// The number of each source at its place, -1 where there is none.
+function numbered(sources) {
+  const result = raster(Int32Array, 1 + Math.max(...sources.map(([row]) => row)), 1 + Math.max(...sources.map(([, column]) => column)), 1);
+  result.data.fill(-1);
+  sources.forEach(([row, column], number) => (result.data[row * result.width + column] = number));
+  return result;
+}
+
+function neighboursOf(wanted) {
+  const key = (row, column) => row * 65536 + column;
   const rows = [...new Set(wanted.map(([row]) => row))].sort((a, b) => a - b);
   const columns = [...new Set(wanted.map(([, column]) => column))].sort((a, b) => a - b);
   const index = new Map(wanted.map(([row, column], i) => [key(row, column), i]));

@@ -11,9 +11,10 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
     """Choose a source for every patch of the hole.
 
     The nearest patch alone repeats itself over smooth areas, as tiles. So a source that continues a neighbour's (the same offset,
-    as in PatchMatch, Barnes et al., 2009, section 3.2) is cheaper, and one that is used already is dearer. Patches choose
-    in turns, in reading order and back, each knowing what the others have. Sources at about the same height are cheaper
-    than others: where the network draws only a blur, gravel and cloud look alike.
+    as in PatchMatch, Barnes et al., 2009, section 3.2) is cheaper, and one that is used already is dearer. One that overlaps
+    the continuing source without being it is dearer, too: the same detail twice, a few cells apart, is seen as a grid of dots.
+    Patches choose in turns, in reading order and back, each knowing what the others have. Sources at about the same height are
+    cheaper than others: where the network draws only a blur, gravel and cloud look alike.
 
     Args:
         found: distances of patches and sources.
@@ -25,27 +26,23 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
     usual = _usual(found)
     distances = found.distances + _farness(found, usual, parameters)
     best = distances.argmin(axis=1)
-    bonus, penalty = usual * parameters.coherence // 256, usual * parameters.reuse // 256
+    bonus, penalty, echo = (usual * share // 256 for share in (parameters.coherence, parameters.reuse, parameters.echo))
     uses = np.bincount(best, minlength=len(found.sources))
-    known = {(int(row), int(column)): index for index, (row, column) in enumerate(found.sources)}
+    places = found.sources - found.sources.min(axis=0)
+    numbers = np.full(places.max(axis=0) + 1, -1, np.intp)
+    numbers[tuple(places.T)] = np.arange(len(places))
     neighbours = _neighbours(found.wanted)
     order = range(len(best))
     for sweep in range(parameters.sweeps):
         for patch in order if sweep % 2 == 0 else reversed(order):
             uses[best[patch]] -= 1
             cost = distances[patch] + penalty * uses
-            choice = int(cost.argmin())
-            least = (int(cost[choice]), choice)
-            votes: dict[int, int] = {}
             for other, down, right in neighbours[patch]:
-                row, column = found.sources[best[other]]
-                continued = known.get((int(row) - down, int(column) - right))
-                if continued is not None:
-                    votes[continued] = votes.get(continued, 0) + 1
-            for source, count in votes.items():
-                least = min(least, (int(cost[source]) - bonus * count, source))
-            best[patch] = least[1]
-            uses[least[1]] += 1
+                row, column = (int(at) for at in places[best[other]] - (down, right))
+                cost[_around(numbers, row, column, parameters.patch)] += echo
+                cost[_around(numbers, row, column, 1)] -= echo + bonus
+            best[patch] = cost.argmin()
+            uses[best[patch]] += 1
     return best
 
 
@@ -60,6 +57,12 @@ def _farness(found: Matches, usual: int, parameters: Parameters) -> Integers:
     down, across = (np.abs(found.wanted[:, None, axis] - found.sources[None, :, axis]) for axis in (0, 1))
     cost = usual * (parameters.rows * down + parameters.columns * across) // (256 * parameters.patch)
     return cost.astype(np.int32)
+
+
+def _around(numbers: Positions, row: int, column: int, reach: int) -> Positions:
+    """Numbers of the sources less than ``reach`` cells from a place in both directions; the place need not be one."""
+    part = numbers[max(0, row - reach + 1) : max(0, row + reach), max(0, column - reach + 1) : max(0, column + reach)]
+    return part[part >= 0]
 
 
 def _neighbours(wanted: Positions) -> list[list[tuple[int, int, int]]]:

@@ -14,6 +14,8 @@ class Parameters:
         samples: a patch is compared by its means in ``samples`` x ``samples`` parts.
         coherence: what a neighbour is worth whose source continues into a patch's own, in 1/256 of a usual distance.
         reuse: what every other use of the same source costs, in 1/256 of a usual distance.
+        echo: what a source costs, for every neighbour, that overlaps the one which continues the neighbour's and is another: the
+            same detail twice, a few cells apart.
         rows: what it costs that a source lies a patch's side higher or lower, in 1/256 of a usual distance. Scenes are layered
             from the ground to the sky: what is needed is more often beside the hole than above it.
         columns: the same for a source that lies a patch's side to the left or right.
@@ -29,6 +31,7 @@ class Parameters:
     samples: int = 4
     coherence: int = 256
     reuse: int = 51
+    echo: int = 128
     rows: int = 512
     columns: int = 128
     sweeps: int = 4

@@ -63,6 +63,7 @@ def test_javascript_makes_the_golden_pictures():
         ("sweep % 2 ? wanted.length - 1 - turn : turn", "turn"),
         ("2 * weights[(y - one.top)", "weights[(y - one.top)"),
         ("floorDiv(sum + 8, 16)", "floorDiv(sum + 7, 16)"),
+        ("Math.max(0, row - patch + 1)", "Math.max(0, row)"),
         ("depth[at - width * step - 1],", "most,"),
         ("clip(first + tap, 0, length - 1)", "clip(first + tap, 1, length - 1)"),
     ],

@@ -81,19 +81,23 @@ def plainly_chosen(found, parameters):
             far = parameters.rows * abs(corner[0] - source[0]) + parameters.columns * abs(corner[1] - source[1])
             row[s] += usual * far // (256 * parameters.patch)
     best = [row.index(min(row)) for row in distances]
-    bonus, penalty = usual * parameters.coherence // 256, usual * parameters.reuse // 256
+    bonus, penalty, echo = (usual * n // 256 for n in (parameters.coherence, parameters.reuse, parameters.echo))
     rows, columns = sorted({w[0] for w in wanted}), sorted({w[1] for w in wanted})
     for sweep in range(parameters.sweeps):
         order = range(len(wanted)) if sweep % 2 == 0 else range(len(wanted) - 1, -1, -1)
         for i in order:
             uses = Counter(best[:i] + best[i + 1 :])
-            votes = Counter()
+            continued = []
             at = rows.index(wanted[i][0]), columns.index(wanted[i][1])
             for j, other in enumerate(wanted):
                 if abs(rows.index(other[0]) - at[0]) + abs(columns.index(other[1]) - at[1]) == 1:
                     source = sources[best[j]]
-                    votes[source[0] + wanted[i][0] - other[0], source[1] + wanted[i][1] - other[1]] += 1
-            costs = [distances[i][s] + penalty * uses[s] - bonus * votes[sources[s]] for s in range(len(sources))]
+                    continued.append((source[0] + wanted[i][0] - other[0], source[1] + wanted[i][1] - other[1]))
+            costs = [distances[i][s] + penalty * uses[s] for s in range(len(sources))]
+            for s, (row, column) in enumerate(sources):
+                for going_on in continued:
+                    away = max(abs(row - going_on[0]), abs(column - going_on[1]))
+                    costs[s] += -bonus if away == 0 else echo if away < parameters.patch else 0
             best[i] = costs.index(min(costs))
     return best
 
@@ -101,11 +105,11 @@ def plainly_chosen(found, parameters):
 @given(
     picture=pictures(),
     parameters=st.sampled_from(PATCHES),
-    weights=st.sampled_from([(0, 0, 0, 0), (256, 51, 512, 128), (900, 0, 0, 9), (0, 700, 77, 0)]),
+    weights=st.sampled_from([(0, 0, 0, 0, 0), (256, 51, 128, 512, 128), (900, 0, 0, 0, 9), (0, 700, 300, 77, 0)]),
 )
 @few
 def test_choices_follow_the_rule(picture, parameters, weights):
-    parameters = replace(parameters, **dict(zip(("coherence", "reuse", "rows", "columns"), weights, strict=True)))
+    parameters = replace(parameters, **dict(zip(("coherence", "reuse", "echo", "rows", "columns"), weights, strict=True)))
     found = matches(*picture, parameters)
     if found is not None:
         assert chosen_sources(found, parameters).tolist() == plainly_chosen(found, parameters)
@@ -120,6 +124,16 @@ def test_neighbours_prefer_to_go_on():
     anywhere = replace(DEFAULTS, rows=0, columns=0)
     assert chosen_sources(found, anywhere).tolist() == [0, 1, 2]
     assert chosen_sources(found, replace(anywhere, coherence=0)).tolist() == [0, 3, 2]
+
+
+def test_the_same_detail_is_not_shown_twice_side_by_side():
+    """The second patch is a little nearer to what the first one shows, one cell on, than to another place."""
+    wanted = np.array([[0, 0], [0, 2]])
+    sources = np.array([[20, 0], [20, 1], [40, 40]])
+    found = Matches(wanted, sources, np.array([[10, 900, 900], [900, 50, 60]], np.int32))
+    anywhere = replace(DEFAULTS, rows=0, columns=0)
+    assert chosen_sources(found, anywhere).tolist() == [0, 2]
+    assert chosen_sources(found, replace(anywhere, echo=0)).tolist() == [0, 1]
 
 
 def test_sources_at_the_same_height_are_preferred():
