@@ -2,7 +2,7 @@
 
     python docs/photos.py build/photos
     python -m models masks --out build/masks.npz --count 5 --seed 4
-    python -m models evaluate --data build/photos --masks build/masks.npz --sheet docs/sheet.jpg
+    python -m models evaluate --data build/photos --masks build/masks.npz --detail auto --sheet docs/sheet.jpg
 
 Reduced to 288 pixels on the short side. Public domain or CC0, as scikit-image states them: astronaut (NASA), chelsea
 (Stefan van der Walt), coffee (Rachel Michetti), hubble_deep_field (NASA), rocket (SpaceX).

@@ -12,9 +12,11 @@ from export.artifact.manifest import MANIFEST, read_manifest
 from export.backend import Runner
 from export.errors import ToolchainMissing
 from export.runtimes import RUNTIMES
+from models.conventions import MASK_THRESHOLD
 from models.fill.holes import Box
 from models.fill.parameters import DEFAULTS, Parameters
 from models.fill.windows import inpaint
+from models.photo.raster import luma
 from models.system.foreign import read_json, reading
 
 Pixels = NDArray[np.uint8]
@@ -68,12 +70,16 @@ class Artefact:
             progress: wraps the list of holes that are filled one after the other, as ``tqdm`` does.
 
         Returns:
-            (H, W, 3) uint8 RGB, equal to ``photo`` wherever the mask says keep.
+            (H, W, 3) uint8 RGB, equal to ``photo`` wherever the mask says keep, and grey where the photo is.
 
         Raises:
             ValueError: wrong shapes or types, a mask that keeps nothing, or a damaged artefact.
         """
-        return inpaint(photo, mask, self, self.size, progress, parameters)
+        result = inpaint(photo, mask, self, self.size, progress, parameters)
+        if all(np.array_equal(photo[:, :, 0], photo[:, :, channel]) for channel in (1, 2)):
+            hole = mask >= MASK_THRESHOLD
+            result[hole] = luma(result[hole])[:, None]
+        return result
 
 
 def load_artefact(folder: str | PathLike[str], threads: int) -> Artefact:

@@ -93,9 +93,11 @@ def test_kept_pixels_in_the_raw_runtime(shipped_artifacts, backend, scheme):
             assert (result[mask >= 128] != PHOTO[mask >= 128]).mean() > 0.5, "the hole was not filled"
 
 
-def test_a_photo_of_any_size_is_filled_as_by_the_command(shipped_artifacts, tmp_path):
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_photo_of_any_size_is_filled_as_by_the_command(shipped_artifacts, tmp_path, grey):
     folder = shipped_artifacts / "wavefill-s-256-onnx-w8a8"
     photo = np.tile(PHOTO, (2, 2, 1))[:300, :410]
+    photo = np.repeat(photo[:, :, :1], 3, axis=2) if grey else photo
     mask = np.zeros((300, 410), np.uint8)
     mask[90:200, 150:290] = 255
     result = export.load(folder).fill(photo, mask)
