@@ -50,7 +50,7 @@ class Variant:
 
 
 def _contiguous(state: "TrainState") -> None:
-    for network in state.networks().values():
+    for network in state.networks.values():
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # not in torch's stubs
 
 

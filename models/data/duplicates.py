@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.data.photos import find_photos
+
 
 def overlap(train_paths: Sequence[Path], val_paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     """Pairs of a training file and a validation file with the same bytes.
@@ -46,3 +48,19 @@ def overlap(train_paths: Sequence[Path], val_paths: Sequence[Path]) -> list[tupl
 def _digest(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def check_apart(train_paths: Sequence[Path], val: Path) -> None:
+    """Refuse training photos that an evaluation will be shown.
+
+    Args:
+        train_paths: files of the training set.
+        val: folder of validation photos.
+
+    Raises:
+        ValueError: a photo is in both; both files are named.
+    """
+    shared = overlap(train_paths, find_photos(val))
+    if shared:
+        train, same = shared[0]
+        raise ValueError(f"{len(shared)} photos of {val} are in the training set, first {train} = {same}; remove them from one")

@@ -49,6 +49,8 @@ class TrainConfig(RunConfig):
 
     TITLE: ClassVar[str] = "training configuration"
     FIXED: ClassVar[str] = "preset"
+    FORMAT: ClassVar[str] = "wavefill-training-2"
+    STATE: ClassVar[str] = "training state"
 
     preset: str = "l1"
     spec: str = "wavefill-s"
@@ -124,8 +126,13 @@ class TrainConfig(RunConfig):
         """Whether the distance to the rounded network's fill is taken at a step."""
         return self.rounding > 0 and step % self.rounding_interval == 0
 
-    @staticmethod
-    def from_json(text: str) -> "TrainConfig":
+    @property
+    def opponents_peak(self) -> float:
+        """Highest learning rate of the discriminators."""
+        return self.discriminator_rate
+
+    @classmethod
+    def from_json(cls, text: str) -> "TrainConfig":
         """Inverse of :meth:`to_json`.
 
         Raises:
@@ -135,7 +142,7 @@ class TrainConfig(RunConfig):
             raw = parse_json(text)
             raw["stages"] = tuple(tuple(stage) for stage in raw["stages"])
             raw["betas"] = tuple(raw["betas"])
-            return TrainConfig(**checked_types(TrainConfig, raw))
+            return cls(**checked_types(cls, raw))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a training configuration of this version: {error}") from error
 

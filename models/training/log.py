@@ -7,24 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
 from models.checkpoint import write_atomically
-from models.conventions import PIXEL_SCALE
-from models.data.batches import make_batch
-from models.data.photo_source import Photos
-from models.evaluation.sheet import masked, sheet
 from models.photo.images import Pixels
 from models.system.errors import ToolchainMissing
 from models.system.foreign import parse_json, reading
-from models.training.config import TrainConfig
-from models.training.state import TrainState
 
 LOG_STEPS = 50
-SAMPLES = 6
-"""Pictures of a sample sheet; always the same ones, so that a run can be watched."""
 
 
 class RunLog:
@@ -111,25 +101,6 @@ class RunLog:
         """Keep a sheet of samples, (H, W, 3) uint8, in ``samples/`` and in TensorBoard."""
         write_atomically(self._folder / "samples" / f"{step:07d}.png", _png(page))
         self._board.add_image("samples", page, step, dataformats="HWC")
-
-
-def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig) -> Pixels:
-    """Photo, hole and fill by the average, of the first crops of step 0 at the size of the last stage; (H, W, 3) uint8."""
-    last = config.stages[-1][1]
-    still = type(config)(spec=config.spec, stages=((0, last, SAMPLES),), seed=config.seed)
-    batch = make_batch(photos, still, 0)
-    device = next(state.average.parameters()).device
-    real = batch.photos.to(device).float() / PIXEL_SCALE - 1
-    hole = batch.holes.to(device).float()
-    with torch.no_grad():
-        fill = state.average(real * (1 - hole), hole)
-    composite = ((real + (fill - real) * hole).clamp(-1, 1) + 1) * PIXEL_SCALE
-    fills = composite.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    rows = []
-    for photo, hole_one, result in zip(batch.photos.permute(0, 2, 3, 1).numpy(), batch.holes[:, 0].numpy(), fills, strict=True):
-        photo = np.ascontiguousarray(photo)
-        rows.append({"photo": photo, "hole": masked(photo, hole_one), f"step {state.step}": result})
-    return sheet(rows)
 
 
 def _png(picture: Pixels) -> bytes:

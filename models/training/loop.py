@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from models.checkpoint import save_checkpoint
-from models.data.batches import batches
-from models.data.pairs import PairShards
-from models.data.photo_source import Photos
-from models.training.config import TrainConfig
 from models.training.engine import Engine
-from models.training.log import RunLog, sample_sheet
-from models.training.state import TrainState
-from models.training.step import Perceptual, train_step
+from models.training.log import RunLog
+from models.training.recipe import Batch, Recipe
+from models.training.run_config import RunConfig
+from models.training.run_state import RunState
 
 SAVE_SECONDS = 180.0
 """A killed run loses at most this much work."""
@@ -39,49 +35,49 @@ class Limits:
     sample_steps: int = 1000
 
 
-def run(
-    state: TrainState,
-    photos: Photos,
-    config: TrainConfig,
-    folder: Path,
-    engine: Engine,
-    *,
-    provenance: dict[str, str],
-    limits: Limits,
-    perceptual: Perceptual | None = None,
-    pairs: PairShards | None = None,
-    workers: int = 0,
-) -> None:
+def run(state: RunState, config: RunConfig, folder: Path, engine: Engine, recipe: Recipe[Batch], limits: Limits) -> None:
     """Train until the last step or for so many minutes, whichever comes first; ends with a saved state.
 
-    Writes into ``folder``, in the main process only: ``state.safetensors`` (to resume), ``checkpoint.safetensors`` (the moving
-    average, to use), ``log.jsonl`` (one line every 50 steps), ``tensorboard/`` and ``samples/``. ``workers`` as for ``batches``.
+    Args:
+        state: to go on from; the recipe's.
+        config: the run's.
+        folder: run folder. The main process writes ``state.safetensors`` (to resume), what the recipe publishes, ``log.jsonl``
+            (one line every 50 steps), ``tensorboard/`` and ``samples/``.
+        engine: this process's place.
+        recipe: what is trained.
+        limits: when to stop, save and draw samples.
 
     Raises:
         Diverged: a loss is not finite; what was saved last stays, because the weights may be bad already.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the step in progress is finished and saved first.
     """
     began = saved = time.monotonic()
+
+    def save() -> None:
+        if engine.is_main:
+            # In this order: a run whose state says that it is finished has published, even if it was killed between the two.
+            recipe.publish()
+            state.save(folder / "state.safetensors", config)
+
     with (
         stop_signals() as stop,
-        RunLog(folder, config.spec, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
+        RunLog(folder, recipe.title, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
     ):
-        for batch in batches(photos, config, state.step, engine.share, pairs, workers):
+        for batch in recipe.batches(state.step):
             before = time.monotonic()
-            images = config.stage(state.step)[1]
-            figures = train_step(state, batch, config, engine, perceptual)
+            images = recipe.images(state.step)
+            figures = recipe.step(batch)
             if log:
                 log.add(state.step, figures, images, time.monotonic() - before)
                 if limits.sample_steps and (state.step % limits.sample_steps == 0 or state.step == config.steps):
-                    log.samples(state.step, sample_sheet(state, photos, config))
+                    log.samples(state.step, recipe.page())
             # The clock and the signals of any process stop all of them at the same step.
             if engine.any(stop.is_set() or time.monotonic() - began > 60 * limits.minutes):
                 break
-            if engine.is_main and time.monotonic() - saved > limits.save_seconds:
-                save(state, config, folder, provenance)
+            if time.monotonic() - saved > limits.save_seconds:
+                save()
                 saved = time.monotonic()
-        if engine.is_main:
-            save(state, config, folder, provenance)
+        save()
         engine.wait()
     if engine.is_main and state.step < config.steps:
         print(f"stopped and saved at step {state.step} of {config.steps}; --resume goes on", file=sys.stderr)
@@ -107,10 +103,3 @@ def stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def save(state: TrainState, config: TrainConfig, folder: Path, provenance: dict[str, str]) -> None:
-    """Write the checkpoint to use and the state to resume from, in this order: a run whose state says that it is finished has its
-    checkpoint, even if it was killed between the two."""
-    save_checkpoint(folder / "checkpoint.safetensors", state.average, {**provenance, "step": str(state.step)})
-    state.save(folder / "state.safetensors", config)

@@ -21,7 +21,25 @@ class RunConfig:
     TITLE: ClassVar[str]
     """What error messages begin with."""
     FIXED: ClassVar[str]
-    """The field that ``--set`` cannot change."""
+    """The field that ``--set`` cannot change: the name of the recipe."""
+    FORMAT: ClassVar[str]
+    """What the header of a saved state names."""
+    STATE: ClassVar[str]
+    """What such a file is called in messages."""
+
+    @property
+    def opponents_peak(self) -> float:
+        """Highest learning rate of the networks that play against the main one."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: not the fields of this version's configuration.
+        """
+        raise NotImplementedError
 
     def rate(self, step: int, peak: float | None = None) -> float:
         """Learning rate at a step: linear warm-up, plateau, linear decay to zero; of the main network, or for another peak."""

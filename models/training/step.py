@@ -83,7 +83,7 @@ def train_step(
         if found.penalty is not None:
             figures[f"{name}_r1"] = found.penalty
     total.backward()
-    for name, network in state.networks().items():
+    for name, network in state.networks.items():
         figures[f"{name}_gradient" if name else "gradient"] = _clip(network, config, engine)
     values = finite_means(engine, figures, state.step)
     state.apply(config)

@@ -166,12 +166,16 @@ def _know_tiny() -> None:
 def _read_training_state(folder: Path) -> object:
     import torch
 
-    from models.commands.train import read_parts
-    from models.training.state import TrainState, read_header
+    from models.training.command import read_parts
+    from models.training.config import TrainConfig
+    from models.training.run_state import read_config
+    from models.training.state import TrainState
 
     _know_tiny()
     read_parts(folder / "run.json")
-    return read_header(folder / "state.safetensors"), TrainState.load(folder / "state.safetensors", torch.device("cpu"))
+    return read_config(folder / "state.safetensors", TrainConfig), TrainState.load(
+        folder / "state.safetensors", torch.device("cpu")
+    )
 
 
 def _teacher_config(kind: str):
@@ -194,11 +198,13 @@ def _make_teacher_state(folder: Path) -> None:
 def _read_teacher_state(folder: Path) -> object:
     import torch
 
+    from models.teacher.training.config import TeacherConfig
     from models.teacher.training.kinds import build
-    from models.teacher.training.state import TeacherState, check_stored, read_config
+    from models.teacher.training.state import TeacherState, check_stored
+    from models.training.run_state import read_config
 
     file = folder / "state.safetensors"
-    _, config = read_config(file, [])
+    _, config = read_config(file, TeacherConfig)
     check_stored(file, config, lambda: build(config, torch.device("meta")))
     state = TeacherState.fresh(build(config, torch.device("cpu")), config, {})
     state.restore(file)

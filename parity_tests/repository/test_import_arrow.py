@@ -115,6 +115,18 @@ def test_no_import_cycle():
     assert len(order) > 200, "nothing was read"
 
 
+def test_data_and_losses_know_no_trainer():
+    """Photos, masks and losses are used by evaluations, benchmarks and teachers, too; nobody but commands knows the student."""
+    found = graph()
+    trainers = {name for name in found if name.startswith(("models.training.", "models.teacher.training."))}
+    rooms = {name for name in found if name.startswith(("models.data.", "models.losses.", "models.fill.", "models.photo."))}
+    assert {name: found[name] & trainers for name in rooms if found[name] & trainers} == {}
+    teachers = {name for name in found if name.startswith("models.teacher.")}
+    student = {"models.training.student", "models.training.state", "models.training.batches", "models.commands.train"}
+    assert {name: found[name] & student for name in teachers if found[name] & student} == {}
+    assert found["models.commands.train"] & trainers, "planted: the command does know them"
+
+
 def test_the_cycle_check_sees_lazy_imports():
     """Planted: a cycle that is closed inside a function, and one that only a type checker sees."""
     sources = {"a": "import b", "b": "def f():\n    from a import x", "c": "if TYPE_CHECKING:\n    import d", "d": "import c"}

@@ -134,7 +134,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == files_of(ROOT)
-    assert {"models/teacher/training/loop.py", "models/checkpoints/wavefill-s.safetensors"} <= names
+    assert {"models/teacher/training/recipe.py", "models/checkpoints/wavefill-s.safetensors"} <= names
 
 
 def test_every_package_is_imported_from_the_wheel(installed, elsewhere):

@@ -11,13 +11,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from models.commands import train
-from models.data.batches import make_batch
 from models.spec import SPECS, ModelSpec
+from models.training.batches import make_batch
 from models.training.config import PRESETS, TrainConfig
 from models.training.engine import Engine
 from models.training.loop import Limits, run
 from models.training.state import TrainState
 from models.training.step import train_step
+from models.training.student import Student
 
 CPU = torch.device("cpu")
 TINY = ModelSpec("tiny", (8, 16), (1, 1))
@@ -91,7 +92,9 @@ def go_on(config, folder, crops=None, limits=None):
     folder.mkdir(exist_ok=True)
     file = folder / "state.safetensors"
     state = TrainState.load(file, CPU)[0] if file.exists() else TrainState.fresh(config, CPU)
-    run(state, crops or Smooth(), config, folder, alone(), provenance={}, limits=limits or Limits(sample_steps=0))
+    engine = alone()
+    student = Student(state, crops or Smooth(), config, folder, engine, {})
+    run(state, config, folder, engine, student, limits or Limits(sample_steps=0))
     return state
 
 
@@ -150,12 +153,12 @@ def sgd_steps(engine):
     """
     config = sgd_config()
     state = TrainState.fresh(config, engine.device)
-    state.optimizers = {name: torch.optim.SGD(network.parameters()) for name, network in state.networks().items()}
+    state.optimizers = {name: torch.optim.SGD(network.parameters()) for name, network in state.networks.items()}
     found = {f"before.{name}": value.clone() for name, value in _weights(state).items()}
     for step in range(config.steps):
         train_step(state, make_batch(Smooth(), config, step, engine.share(config, step)), config, engine)
         if step == 0:
-            for network, module in state.networks().items():
+            for network, module in state.networks.items():
                 for name, parameter in module.named_parameters():
                     found[f"gradient.{network}.{name}"] = parameter.grad.clone()
     found |= {f"after.{name}": value.clone() for name, value in _weights(state).items()}

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.commands.train import check_apart, names_sha256
-from models.data.photos import find_photos
+from models.data.duplicates import check_apart
+from models.data.photos import find_photos, names_sha256
 from models.data.shards import ShardIndex
 from models.photo.images import Pixels
 from models.system.number_arguments import positive, whole

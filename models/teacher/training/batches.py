@@ -1,7 +1,6 @@
 """Batches of a teacher's training: functions of (photos, seed, step, index), whatever ran before, on however many processes."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 from models.conventions import PIXEL_SCALE
 from models.data.photo_source import Photos
 from models.teacher.training.config import TeacherConfig
+from models.training.ahead import made_ahead
 
 NOISES = {"ddpm": 1, "ddgan": 3, "wavediff": 3}
 """Independent noises that one sample's loss needs."""
@@ -51,10 +51,4 @@ def make_batch(photos: Photos, config: TeacherConfig, step: int, indices: range)
 
 def batches(photos: Photos, config: TeacherConfig, first: int, indices: range) -> Iterator[TeacherBatch]:
     """One process's batches from step ``first`` to the end, prepared one ahead in a thread while the networks run."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        following = pool.submit(make_batch, photos, config, first, indices)
-        for step in range(first, config.steps):
-            batch = following.result()
-            if step + 1 < config.steps:
-                following = pool.submit(make_batch, photos, config, step + 1, indices)
-            yield batch
+    return made_ahead(lambda step: make_batch(photos, config, step, indices), first, config.steps)

@@ -43,6 +43,8 @@ class TeacherConfig(RunConfig):
 
     TITLE: ClassVar[str] = "teacher's configuration"
     FIXED: ClassVar[str] = "kind"
+    FORMAT: ClassVar[str] = "wavefill-teacher-training-1"
+    STATE: ClassVar[str] = "teacher's training state"
 
     kind: str = "ddpm"
     size: int = 64
@@ -110,8 +112,13 @@ class TeacherConfig(RunConfig):
         own = self.batch // processes
         return range(rank * own, (rank + 1) * own)
 
-    @staticmethod
-    def from_json(text: str) -> "TeacherConfig":
+    @property
+    def opponents_peak(self) -> float:
+        """Highest learning rate of the opponent."""
+        return self.opponent_rate
+
+    @classmethod
+    def from_json(cls, text: str) -> "TeacherConfig":
         """Inverse of :meth:`to_json`.
 
         Raises:
@@ -121,7 +128,7 @@ class TeacherConfig(RunConfig):
             raw = parse_json(text)
             for name in ("widths", "opponent_widths"):
                 raw[name] = tuple(raw[name])
-            return TeacherConfig(**checked_types(TeacherConfig, raw))
+            return cls(**checked_types(cls, raw))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a teacher's configuration of this version: {error}") from error
 

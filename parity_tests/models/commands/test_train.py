@@ -125,7 +125,9 @@ def test_init_takes_over_the_weights(begin, tmp_path, monkeypatch):
     start = Generator(TINY)
     save_checkpoint(tmp_path / "start.safetensors", start, {})
     seen = {}
-    monkeypatch.setattr("models.training.loop.run", lambda state, *rest, **named: seen.update(state=state, **named))
+    monkeypatch.setattr(
+        "models.training.loop.run", lambda state, config, folder, engine, recipe, limits: seen.update(state=state, recipe=recipe)
+    )
     assert begin("--preset", "tiny-gan", "--init", tmp_path / "start.safetensors") == 0
     state = seen["state"]
     fresh = TrainState.fresh(PRESETS["tiny-gan"], CPU)
@@ -133,7 +135,7 @@ def test_init_takes_over_the_weights(begin, tmp_path, monkeypatch):
         assert torch.equal(state.generator.get_parameter(name), value), name
         assert torch.equal(state.average.get_parameter(name), value), name
     assert not torch.equal(fresh.generator.head.weight, start.head.weight), "the seed alone gives other weights"
-    assert seen["provenance"]["init_sha256"] == state.facts["init_sha256"] == sha256(tmp_path / "start.safetensors")
+    assert seen["recipe"].provenance["init_sha256"] == state.facts["init_sha256"] == sha256(tmp_path / "start.safetensors")
 
 
 def test_what_a_run_began_from_is_remembered(begin, tmp_path):

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.checkpoint import SHIPPED, load_checkpoint
-from models.data.batches import make_batch
 from models.data.masks import sample_mask
 from models.generator import Generator
 from models.losses.hole_l2 import hole_l2
 from models.losses.rounding import round_activation, round_weight, rounded_fill, rounded_layers
+from models.training.batches import make_batch
 from models.training.config import PRESETS
 from models.training.state import TrainState
 from models.training.step import train_step

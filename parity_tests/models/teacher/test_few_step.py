@@ -15,8 +15,8 @@ from models.teacher.schedule import vp_schedule
 from models.teacher.training.batches import TeacherBatch
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.kinds import KINDS
-from models.teacher.training.loop import teacher_step
 from models.teacher.training.state import TeacherState
+from models.teacher.training.step import teacher_step
 from models.teacher.training.transitions import Transition, diffuse, draw_before
 from models.training.engine import Engine
 from models.wavelet import dwt

@@ -19,12 +19,12 @@ from PIL import Image
 
 from models.__main__ import main as models_main
 from models.data import shards as shards_module
-from models.data.batches import make_batch
 from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
 from models.data.shards import Sample, ShardIndex, fault, pack, part_path, reserved, shard_path, unpack, write_shard
 from models.teacher.commands.generate import place
 from models.teacher.generate import sample_seed
+from models.training.batches import make_batch
 from models.training.config import TrainConfig
 from parity_tests.models.teacher.test_denoiser import save_pipeline
 from parity_tests.support import generate_driver as driver

@@ -277,7 +277,7 @@ def test_mistakes_with_a_run_that_is_there(capsys, photos, whole, tmp_path):
     for data, more, message in (
         (photos, ("--kind", "ddpm"), "already holds a run"),
         (photos, ("--resume",), "finished at step 6"),
-        (photos, ("--resume", "--kind", "ddgan"), "holds a run of ddpm"),
+        (photos, ("--resume", "--kind", "ddgan"), "holds a run of kind ddpm"),
         (other, ("--resume", "--set", "steps=8"), "--data: not what the run"),
         (photos, ("--resume", "--set", "steps=8", "--set", "widths=[8,16]"), "do not fit"),
         (photos, ("--resume", "--set", "steps=8", "--val", photos), "are in the training set"),

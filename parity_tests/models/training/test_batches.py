@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from models.data.batches import batches
+from models.training.batches import batches
 from models.training.config import PRESETS
 from parity_tests.conftest import ROOT
 from parity_tests.support.train_tiny import Smooth, alone, one_thread, register
@@ -32,7 +32,7 @@ def test_batches_are_the_same_from_whatever_step_they_begin():
 
 SAME_BATCHES = """
 import torch
-from models.data.batches import batches
+from models.training.batches import batches
 from models.training.config import PRESETS
 from parity_tests.support.train_tiny import Smooth, alone, register
 

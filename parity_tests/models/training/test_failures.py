@@ -9,10 +9,10 @@ import torch
 
 from models.__main__ import main as models_main
 from models.checkpoint import load_checkpoint
-from models.commands.train import exclusive
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL, AdversarialLoss
 from models.system.errors import run_main
+from models.training.command import exclusive
 from models.training.state import TrainState
 from parity_tests.support.train_tiny import CPU, register, saved_step, write_smooth
 

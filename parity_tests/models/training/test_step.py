@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from models.data.batches import make_batch
 from models.losses import LOSSES
+from models.training.batches import make_batch
 from models.training.config import PRESETS
 from models.training.state import TrainState
 from models.training.step import Diverged, train_step
@@ -121,7 +121,7 @@ def test_each_network_descends_its_own_objective(without):
     state, batch = TrainState.fresh(config, CPU), make_batch(Smooth(), config, 0)
     expected = {}
     for name, objective in _objectives(state, batch, config).items():
-        parameters = list(state.networks()[name].parameters())
+        parameters = list(state.networks[name].parameters())
         expected[name] = torch.autograd.grad(objective, parameters, retain_graph=True)
     # The harness can fail: a run without one part of the objective has other gradients.
     if without:
@@ -131,7 +131,7 @@ def test_each_network_descends_its_own_objective(without):
         name: max(
             float((p.grad - g).abs().max() / g.abs().max()) for p, g in zip(network.parameters(), expected[name], strict=True)
         )
-        for name, network in state.networks().items()
+        for name, network in state.networks.items()
     }
     changed = {None: set(), "r1_gamma": {"image", "wavelet"}, "feature_matching": {""}}[without]
     assert {name for name, value in worst.items() if value > 1e-3} == changed, worst
@@ -143,10 +143,10 @@ def test_gradients_are_clipped_and_their_norms_told():
         PRESETS["tiny-gan"], clip_norm=1e-3, learning_rate=0.5, discriminator_rate=0.5, warmup_steps=0, decay_steps=0
     )
     state = TrainState.fresh(config, CPU)
-    state.optimizers = {name: torch.optim.SGD(network.parameters()) for name, network in state.networks().items()}
-    before = {name: [p.detach().clone() for p in network.parameters()] for name, network in state.networks().items()}
+    state.optimizers = {name: torch.optim.SGD(network.parameters()) for name, network in state.networks.items()}
+    before = {name: [p.detach().clone() for p in network.parameters()] for name, network in state.networks.items()}
     figures = train_step(state, make_batch(Smooth(), config, 0), config, alone())
-    for name, network in state.networks().items():
+    for name, network in state.networks.items():
         moved = torch.cat([(p.detach() - q).flatten() for p, q in zip(network.parameters(), before[name], strict=True)])
         assert figures[f"{name}_gradient" if name else "gradient"] > config.clip_norm
         assert float(moved.norm()) == pytest.approx(0.5 * config.clip_norm, rel=2e-2)  # float32 weights of about 1 round it
@@ -208,7 +208,7 @@ def test_a_gradient_that_is_not_finite_is_a_divergence_of_its_own(network):
     """All losses are numbers, and the derivative of one is not."""
     config = PRESETS["tiny-gan"]
     state = TrainState.fresh(config, CPU)
-    next(state.networks()[network].parameters()).register_hook(lambda gradient: gradient * float("inf"))
+    next(state.networks[network].parameters()).register_hook(lambda gradient: gradient * float("inf"))
     before = {name: value.clone() for name, value in state.tensors().items()}
     name = f"{network}_gradient" if network else "gradient"
     with pytest.raises(Diverged, match=f"step 0: {name} is (nan|inf)"):

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from models.checkpoint import load_checkpoint
 from models.training.config import PRESETS
 from models.training.loop import Limits
-from models.training.state import MOMENTS, TrainState
+from models.training.run_state import MOMENTS
+from models.training.state import TrainState
 from parity_tests.support.train_tiny import CPU, TINY, different, go_on, one_thread, register, saved, saved_step
 
 PRESET_NAMES = ["tiny", "tiny-gan"]

@@ -1,7 +1,6 @@
 """Batches of training: functions of (photos, seed, step, index), whatever ran before and however many processes there are."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.data.masks import sample_mask
 from models.data.pairs import PairShards
 from models.data.photo_source import Photos
+from models.training.ahead import made_ahead
 from models.training.config import TrainConfig
 from models.training.step import Batch
 
@@ -69,13 +69,7 @@ def batches(
         steps = _Steps(make, first, config.steps)
         yield from DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork")
         return
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        following = pool.submit(make, first)
-        for step in range(first, config.steps):
-            batch = following.result()
-            if step + 1 < config.steps:
-                following = pool.submit(make, step + 1)
-            yield batch
+    yield from made_ahead(make, first, config.steps)
 
 
 class _Steps(Dataset[Batch]):
