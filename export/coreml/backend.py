@@ -11,7 +11,7 @@ from export.backend import Action, Inspection, Runner
 from export.coreml import inspect as mil_inspect
 from export.coreml import runtime
 from export.coreml.package import write_package
-from export.coreml.toolkit import coremltools, quiet_conversion
+from export.coreml.toolkit import coremltools, own_names, quiet_conversion
 from export.program import Program
 from models.conventions import POLARITY
 from models.inpainter import ImageTypeShell
@@ -61,7 +61,7 @@ class CoreMLBackend:
             inputs = [ct.TensorType(name, shape) for name, shape in shapes.items()]
             outputs = [ct.TensorType(result)]
         # Inside the folder, so that it goes with it when the process is killed.
-        with quiet_conversion(), tempfile.TemporaryDirectory(dir=folder) as scratch:
+        with quiet_conversion(), own_names(), tempfile.TemporaryDirectory(dir=folder) as scratch:
             exported = torch.export.export(_module(program), tuple(torch.zeros(shape) for shape in shapes.values()))
             model = ct.convert(
                 exported.run_decompositions({}),

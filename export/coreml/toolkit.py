@@ -3,6 +3,7 @@
 import logging
 import sys
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -52,6 +53,24 @@ def quiet_conversion() -> Iterator[None]:
     finally:
         for (module, name), bar in zip(bars, before, strict=True):
             setattr(module, name, bar)
+
+
+@contextmanager
+def own_names() -> Iterator[None]:
+    """Let one conversion number its operators from 0.
+
+    coremltools numbers what it names (``const_8_promoted``) by counters of the whole process: a package would hold other bytes
+    after another conversion than alone.
+    """
+    coremltools()
+    from coremltools.converters.mil.mil import Builder
+
+    before = Builder.name_count
+    Builder.name_count = defaultdict(int)
+    try:
+        yield
+    finally:
+        Builder.name_count = before
 
 
 def can_predict() -> bool:

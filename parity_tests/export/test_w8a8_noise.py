@@ -57,11 +57,11 @@ def test_a_file_is_no_further_from_the_program_than_eight_bits_are(shipped_artif
 
 
 def test_a_saturating_tensor_is_further(measured):
-    """The planted error: one scale of about a hundred is too small."""
+    """The planted error: one scale of about a hundred is far too small (with these weights 17 dB against 39)."""
     probe_set, program, quantisation_db = measured
     table = QuantizedProgram.load(calibration_path(SHIPPED))
     name = "up.0.1"
-    planted = {**table.activations, name: Activation(table.activations[name].scale / 4, table.activations[name].zero_point)}
+    planted = {**table.activations, name: Activation(table.activations[name].scale / 16, table.activations[name].zero_point)}
     folded = fold(load_checkpoint(SHIPPED), SIZE, SIZE)
     other = results(eager(dataclasses.replace(table, activations=planted).apply(folded, SIZE)), probe_set, "uint8", noisy=False)
     assert pooled_db(other, program, probe_set) < quantisation_db

@@ -250,6 +250,18 @@ def test_same_bytes_from_another_process_in_another_folder(packages: dict[str, P
         assert contents(package) == contents(tmp_path / "out" / name / BACKEND.model_file), name
 
 
+def test_bytes_do_not_depend_on_what_the_process_made_before(
+    packages: dict[str, Path], programs: dict[str, Program], tmp_path: Path
+) -> None:
+    """After three other conversions and a program built by hand; the first package came before all of them."""
+    from coremltools.converters.mil.mil import Builder
+
+    for _ in range(3):
+        Builder._get_free_name("const")
+    BACKEND.convert(programs["fp32"], tmp_path)
+    assert contents(tmp_path / BACKEND.model_file) == contents(packages["fp32"])
+
+
 def test_no_trace_of_this_machine(packages: dict[str, Path]) -> None:
     root, home = str(Path(__file__).parents[3]), str(Path.home())
     for package in packages.values():
