@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from models.data.photos import find_photos
 from models.data.shards import ShardIndex
@@ -16,6 +17,22 @@ from models.teacher.commands.generate import place
 from models.teacher.generate import Source, generate
 
 SIZE = 32
+
+
+def write_photos(folder):
+    """Ten photos, one of them damaged: it is passed over, by every process alike."""
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        coarse.resize((64, 48), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    whole = (folder / "3.png").read_bytes()
+    (folder / "3.png").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def contents(folder):
+    """Every file that has its final name, with its bytes."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
 
 
 def filler(pause=0.0):

@@ -17,19 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.__main__ import main as models_main
 from models.data import shards as shards_module
 from models.data.pairs import PairShards
 from models.data.photo_source import open_photos
 from models.data.shards import Sample, ShardIndex, fault, pack, part_path, reserved, shard_path, unpack, write_shard
-from models.teacher.commands.generate import place
 from models.teacher.generate import sample_seed
 from models.training.batches import make_batch
 from models.training.config import TrainConfig
-from parity_tests.models.teacher.test_denoiser import save_pipeline
 from parity_tests.support import generate_driver as driver
-from parity_tests.support.exit_code import exit_code
-from parity_tests.support.generate_driver import make
+from parity_tests.support.generate_driver import contents, make, write_photos
 from parity_tests.support.train_tiny import register
 
 ROOT = Path(__file__).parents[3]
@@ -38,15 +34,7 @@ COUNT, PER_SHARD = 22, 4
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Ten photos, one of them damaged: it is passed over, by every process alike."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for number in range(10):
-        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
-        coarse.resize((64, 48), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
-    whole = (folder / "3.png").read_bytes()
-    (folder / "3.png").write_bytes(whole[: len(whole) // 2])
-    return folder
+    return write_photos(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +43,6 @@ def whole(photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole") / "shards"
     make(photos, out, COUNT, PER_SHARD)
     return out
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
 
 
 def start(photos, out, pause, **environment):
@@ -322,77 +306,6 @@ def test_a_size_that_halving_does_not_give(whole):
     with pytest.raises(ValueError, match=r"no index\.json"):
         PairShards.open(ROOT / "docs")
     assert shards_module.PARTS[-1] == "json"
-
-
-@pytest.mark.parametrize(("rank", "world"), [("2", "2"), ("-1", "2"), ("0", None), ("x", "2")])
-def test_places_that_make_no_sense(monkeypatch, rank, world):
-    monkeypatch.setenv("RANK", rank)
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    if world:
-        monkeypatch.setenv("WORLD_SIZE", world)
-    with pytest.raises(ValueError, match="RANK is"):
-        place()
-
-
-@pytest.fixture(scope="module")
-def denoiser(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("denoiser")
-    save_pipeline(folder / "ddpm")
-    return folder / "ddpm"
-
-
-def command(capsys, photos, denoiser, out, *more):
-    capsys.readouterr()
-    words = ["teacher", "generate", "--sampler", "ddnm", "--denoiser", denoiser, "--photos", photos, "--out", out]
-    code = exit_code(models_main, [*words, "--count", "3", "--per-shard", "2", "--steps", "5", *more])
-    return code, *capsys.readouterr()
-
-
-def test_the_command(capsys, photos, denoiser, tmp_path):
-    code, out, err = command(capsys, photos, denoiser, tmp_path / "shards")
-    assert code == 0, err
-    assert out.strip() == str(tmp_path / "shards")
-    shards = PairShards.open(tmp_path / "shards")
-    assert (len(shards), shards.index.size, shards.index.settings["sampler"]) == (3, 16, "ddnm")
-    before = contents(tmp_path / "shards")
-    code, out, err = command(capsys, photos, denoiser, tmp_path / "shards")
-    assert (code, contents(tmp_path / "shards")) == (0, before)
-    assert "2 were there" in err
-    code, out, err = command(capsys, photos, denoiser, tmp_path / "alone", "--shard", "1")
-    assert shard_path(tmp_path / "alone", 1).read_bytes() == before["shard-000001.tar"]
-
-
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (("--size", "32"), "trained on pictures of 16"),
-        (("--count", "0"), "--count"),
-        (("--shard", "2"), "0 to 1"),
-        (("--seed", "-1"), "--seed"),
-        (("--sampler", "wavediff"), "not a folder"),
-        (("--sampler", "ddpm"), "allowed: guided"),
-        (("--short-side", "8"), "at least the denoiser's 16"),
-        (("--max-minutes", "nan"), "--max-minutes"),
-        (("--batch", "0"), "--batch"),
-        (("--set", "travel=1"), "none"),
-    ],
-)
-def test_mistakes_are_one_line(capsys, photos, denoiser, tmp_path, more, message):
-    code, out, err = command(capsys, photos, denoiser, tmp_path / "never", *more)
-    assert (code, out) == (2, "")
-    lines = [line for line in err.splitlines() if "error:" in line]
-    assert len(lines) == 1
-    assert message in lines[0]
-    assert not (tmp_path / "never").exists()
-
-
-def test_validation_photos_are_refused(capsys, photos, denoiser, tmp_path):
-    (tmp_path / "val").mkdir()
-    (tmp_path / "val" / "renamed.png").write_bytes((photos / "5.png").read_bytes())
-    code, _, err = command(capsys, photos, denoiser, tmp_path / "never", "--val", tmp_path / "val")
-    assert code == 2
-    assert "renamed.png" in err
-    assert not (tmp_path / "never").exists()
 
 
 def test_png_of_a_mask_is_black_and_white(whole):
