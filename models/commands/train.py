@@ -13,8 +13,9 @@ from models.data.photo_source import open_photos
 from models.data.photos import PhotoCache, names_sha256
 from models.spec import SPECS
 from models.system.number_arguments import whole
-from models.training.command import STATE, add_run_arguments, carry_out, memory_share, provenance, require_same, run_configuration
+from models.training.command import add_run_arguments, carry_out, memory_share, provenance, require_same, run_configuration
 from models.training.config import PRESETS, TrainConfig
+from models.training.run_state import FILE
 from models.training.state import TrainState
 from models.training.step import Perceptual
 
@@ -90,7 +91,7 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError("--workers needs the photos in memory; raise --memory-gb, or leave it out: files are read on threads")
     entries = provenance(args, config, photos, state.facts)
     student = Student(state, photos, config, args.out, engine, entries, perceptual, pairs, args.workers)
-    carry_out(args, config, engine, state, photos, student, args.out / "checkpoint.safetensors")
+    carry_out(args, student)
     return 0
 
 
@@ -119,7 +120,7 @@ def _facts(args: argparse.Namespace, paths: list[Path]) -> dict[str, str]:
 def _state(args: argparse.Namespace, config: TrainConfig, device: torch.device, facts: dict[str, str]) -> TrainState:
     """A fresh state, or that of the run to go on with, which must be one of the same data."""
     if args.resume:
-        state, _ = TrainState.load(args.out / STATE, device, args.set)
+        state, _ = TrainState.load(args.out / FILE, device, args.set)
         require_same(args, facts, state.facts, DECIDED_BY)
         return state
     state = TrainState.fresh(config, device, facts)

@@ -18,14 +18,11 @@ from models.data.memory import available_bytes
 from models.data.photo_source import GB, SHARE, Photos
 from models.system.foreign import read_json, reader
 from models.system.number_arguments import positive, whole
-from models.training.recipe import Batch, Recipe
 from models.training.run_config import RunConfig
-from models.training.run_state import Config, RunState, read_config
+from models.training.run_state import FILE, Config, read_config
 
 if TYPE_CHECKING:  # it imports Accelerate, which only training needs
-    from models.training.engine import Engine
-
-STATE = "state.safetensors"
+    from models.training.recipe import Batch, Recipe
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +58,13 @@ def run_configuration(args: argparse.Namespace, presets: Mapping[str, Config], n
     Raises:
         ValueError: a run where none may be, none where one is needed, another one, a finished one, or bad settings.
     """
-    file, kind = args.out / STATE, type(presets[default])
+    file, kind = args.out / FILE, type(presets[default])
     if not args.resume:
         if file.exists():
             raise ValueError(f"{args.out} already holds a run; go on with --resume or choose another folder")
         return presets[name or default].with_settings(args.set)
     if not file.is_file():
-        raise ValueError(f"{args.out}: nothing to resume (no {STATE} in it)")
+        raise ValueError(f"{args.out}: nothing to resume (no {FILE} in it)")
     step, config = read_config(file, kind, args.set)
     stored = getattr(config, kind.FIXED)
     if name not in (None, stored):
@@ -107,16 +104,8 @@ def provenance(args: argparse.Namespace, config: RunConfig, photos: Photos, fact
     }
 
 
-def carry_out(
-    args: argparse.Namespace,
-    config: RunConfig,
-    engine: "Engine",
-    state: RunState,
-    photos: Photos,
-    recipe: Recipe[Batch],
-    product: Path,
-) -> None:
-    """Run a recipe in the run folder, and print where its product is.
+def carry_out(args: argparse.Namespace, recipe: "Recipe[Batch]") -> None:
+    """Run a recipe in its folder, and print where its product is.
 
     Raises:
         ValueError: another process trains there; a loss that is not finite.
@@ -126,14 +115,15 @@ def carry_out(
     from models.training.loop import Limits, run
 
     limits = Limits(args.max_minutes, args.save_seconds, args.sample_steps)
-    with exclusive(args.out) if engine.is_main else nullcontext():
+    engine = recipe.engine
+    with exclusive(recipe.folder) if engine.is_main else nullcontext():
         if engine.is_main:
-            describe(args, config, engine, state, len(photos))
-        run(state, config, args.out, engine, recipe, limits)
+            describe(args, recipe)
+        run(recipe, limits)
     engine.close()
     if engine.is_main:
-        print(f"training state and log are in {args.out}", file=sys.stderr)
-        print(product)
+        print(f"training state and log are in {recipe.folder}", file=sys.stderr)
+        print(recipe.product)
 
 
 @contextmanager
@@ -155,17 +145,18 @@ def exclusive(folder: Path) -> Iterator[None]:
         yield
 
 
-def describe(args: argparse.Namespace, config: RunConfig, engine: "Engine", state: RunState, photos: int) -> None:
+def describe(args: argparse.Namespace, recipe: "Recipe[Batch]") -> None:
     """Write what this run is before its first step: ``config.json``, and ``run.json`` with one entry for each part of the run."""
-    file = args.out / "run.json"
+    engine, photos = recipe.engine, len(recipe.photos)
+    file = recipe.folder / "run.json"
     parts: list[dict[str, object]] = read_parts(file) if args.resume and file.is_file() else []
     parts.append(
         {
-            "from_step": state.step,
+            "from_step": recipe.state.step,
             "command": ["python", "-m", "models", *sys.argv[1:]],
             "data": str(args.data),
             "photos": photos,
-            **state.facts,
+            **recipe.state.facts,
             "device": str(engine.device),
             "processes": engine.processes,
             "threads": torch.get_num_threads(),
@@ -174,7 +165,7 @@ def describe(args: argparse.Namespace, config: RunConfig, engine: "Engine", stat
             "machine": platform.platform(),
         }
     )
-    write_atomically(args.out / "config.json", f"{config.to_json()}\n".encode())
+    write_atomically(recipe.folder / "config.json", f"{recipe.config.to_json()}\n".encode())
     write_atomically(file, f"{json.dumps(parts, indent=1)}\n".encode())
     precision = "bf16 autocast" if engine.bf16 else "fp32"
     print(f"{engine.processes} process(es) on {engine.device.type}, {precision}, {photos} photos", file=sys.stderr)

@@ -7,14 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
-from models.training.engine import Engine
 from models.training.log import RunLog
 from models.training.recipe import Batch, Recipe
-from models.training.run_config import RunConfig
-from models.training.run_state import RunState
+from models.training.run_state import FILE
 
 SAVE_SECONDS = 180.0
 """A killed run loses at most this much work."""
@@ -35,33 +32,32 @@ class Limits:
     sample_steps: int = 1000
 
 
-def run(state: RunState, config: RunConfig, folder: Path, engine: Engine, recipe: Recipe[Batch], limits: Limits) -> None:
+def run(recipe: Recipe[Batch], limits: Limits) -> None:
     """Train until the last step or for so many minutes, whichever comes first; ends with a saved state.
 
+    In the run folder the main process writes ``state.safetensors`` (to resume), what the recipe publishes, ``log.jsonl`` (one
+    line every 50 steps), ``tensorboard/`` and ``samples/``.
+
     Args:
-        state: to go on from; the recipe's.
-        config: the run's.
-        folder: run folder. The main process writes ``state.safetensors`` (to resume), what the recipe publishes, ``log.jsonl``
-            (one line every 50 steps), ``tensorboard/`` and ``samples/``.
-        engine: this process's place.
-        recipe: what is trained.
+        recipe: what is trained, from where.
         limits: when to stop, save and draw samples.
 
     Raises:
         Diverged: a loss is not finite; what was saved last stays, because the weights may be bad already.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the step in progress is finished and saved first.
     """
+    state, config, engine = recipe.state, recipe.config, recipe.engine
     began = saved = time.monotonic()
 
     def save() -> None:
         if engine.is_main:
             # In this order: a run whose state says that it is finished has published, even if it was killed between the two.
             recipe.publish()
-            state.save(folder / "state.safetensors", config)
+            state.save(recipe.folder / FILE, config)
 
     with (
         stop_signals() as stop,
-        RunLog(folder, recipe.title, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
+        RunLog(recipe.folder, recipe.title, config.steps, config.rate, state.step) if engine.is_main else nullcontext() as log,
     ):
         for batch in recipe.batches(state.step):
             before = time.monotonic()

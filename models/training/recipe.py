@@ -1,15 +1,50 @@
 """What differs between the student's training and a teacher's; the loop, the state, the log and the command are shared."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol, TypeVar
 
+from models.data.photo_source import Photos
 from models.photo.images import Pixels
+from models.training.engine import Engine
+from models.training.run_config import RunConfig
+from models.training.run_state import RunState
 
 Batch = TypeVar("Batch")
 
 
 class Recipe(Protocol[Batch]):
     """One run's networks, losses and products."""
+
+    @property
+    def state(self) -> RunState:
+        """Networks, optimisers, step."""
+        ...
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's."""
+        ...
+
+    @property
+    def photos(self) -> Photos:
+        """Where crops come from."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """This process's place."""
+        ...
+
+    @property
+    def product(self) -> Path:
+        """What :meth:`publish` writes, a file or a folder."""
+        ...
 
     @property
     def title(self) -> str:

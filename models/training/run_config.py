@@ -15,6 +15,7 @@ class RunConfig:
     warmup_steps: int
     learning_rate: float
     ema_decay: float
+    clip_norm: float
     r1_gamma: float
     r1_interval: int
 

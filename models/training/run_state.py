@@ -14,6 +14,9 @@ from models.checkpoint import check_tensors, read_safetensors, sorted_header, wr
 from models.system.foreign import reader, reading
 from models.training.run_config import RunConfig
 
+FILE = "state.safetensors"
+"""Its name in a run folder."""
+
 MOMENTS = ("exp_avg", "exp_avg_sq")
 OWN = ("format", "step", "config")
 """Entries of the header that are no facts."""

@@ -1,7 +1,6 @@
 """One step of training: the losses of every network, their gradients over all processes, the optimisers."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from models.losses.feature_matching import feature_matching
 from models.losses.hole_l2 import hole_l2
 from models.losses.rounding import rounded_fill
 from models.training.config import TrainConfig
+from models.training.descent import descend
 from models.training.state import TrainState
 
 if TYPE_CHECKING:  # it imports Accelerate, which only training needs
@@ -25,10 +25,6 @@ if TYPE_CHECKING:  # it imports Accelerate, which only training needs
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 """(picture, photo) -> scalar distance; both (N, 3, H, W) in [-1, 1]."""
-
-
-class Diverged(ValueError):
-    """A loss is no longer a number; the message names the step and the loss."""
 
 
 @dataclass(frozen=True)
@@ -83,24 +79,7 @@ def train_step(
         if found.penalty is not None:
             figures[f"{name}_r1"] = found.penalty
     total.backward()
-    for name, network in state.networks.items():
-        figures[f"{name}_gradient" if name else "gradient"] = _clip(network, config, engine)
-    values = finite_means(engine, figures, state.step)
-    state.apply(config)
-    return values
-
-
-def finite_means(engine: "Engine", figures: Mapping[str, Tensor], step: int) -> dict[str, float]:
-    """Scalars averaged over all processes.
-
-    Raises:
-        Diverged: one of them is not finite, in every process alike.
-    """
-    values = engine.means({name: value.detach() for name, value in figures.items()})
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise Diverged(f"step {step}: {name} is {value}; the run diverged (try a lower learning_rate)")
-    return values
+    return descend(state, config, engine, figures)
 
 
 @dataclass(frozen=True)
@@ -148,10 +127,3 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
-
-
-def _clip(network: nn.Module, config: TrainConfig, engine: "Engine") -> Tensor:
-    """Average the network's gradient over processes and clip its norm; returns the norm before clipping."""
-    parameters: Iterable[nn.Parameter] = list(network.parameters())
-    engine.average_gradients(parameters)
-    return torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)

@@ -31,7 +31,7 @@ class Student:
         state: of the run.
         photos: where crops come from.
         config: of the run.
-        folder: where ``checkpoint.safetensors``, the moving average for use, is written.
+        folder: of the run.
         engine: this process's place.
         provenance: entries of the checkpoint's header.
         perceptual: distance of the perceptual loss, where the configuration has one.
@@ -50,8 +50,13 @@ class Student:
     workers: int = 0
 
     @property
-    def title(self) -> str:
+    def product(self) -> Path:
         """As for ``Recipe``; so are the others."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def title(self) -> str:
+        """The network's name."""
         return self.config.spec
 
     def batches(self, first: int) -> Iterator[Batch]:
@@ -73,7 +78,7 @@ class Student:
     def publish(self) -> None:
         """A checkpoint."""
         entries = {**self.provenance, "step": str(self.state.step)}
-        save_checkpoint(self.folder / "checkpoint.safetensors", self.state.shipped, entries)
+        save_checkpoint(self.product, self.state.shipped, entries)
 
 
 def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig) -> Pixels:

@@ -92,9 +92,7 @@ def go_on(config, folder, crops=None, limits=None):
     folder.mkdir(exist_ok=True)
     file = folder / "state.safetensors"
     state = TrainState.load(file, CPU)[0] if file.exists() else TrainState.fresh(config, CPU)
-    engine = alone()
-    student = Student(state, crops or Smooth(), config, folder, engine, {})
-    run(state, config, folder, engine, student, limits or Limits(sample_steps=0))
+    run(Student(state, crops or Smooth(), config, folder, alone(), {}), limits or Limits(sample_steps=0))
     return state
 
 

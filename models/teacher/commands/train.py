@@ -11,7 +11,8 @@ from models.data.photos import names_sha256
 from models.system.number_arguments import whole
 from models.teacher.training.config import PRESETS, TeacherConfig
 from models.teacher.training.state import TeacherState, check_stored
-from models.training.command import STATE, add_run_arguments, carry_out, memory_share, provenance, require_same, run_configuration
+from models.training.command import add_run_arguments, carry_out, memory_share, provenance, require_same, run_configuration
+from models.training.run_state import FILE
 
 EXAMPLES = """examples:
   python -m models teacher train --kind ddpm --data photos/train --out runs/teacher --max-minutes 120
@@ -42,7 +43,6 @@ def main(args: argparse.Namespace) -> int:
         ToolchainMissing: diffusers, Accelerate or TensorBoard is not installed.
     """
     config = run_configuration(args, PRESETS, args.kind, "ddpm")
-    from models.teacher.training.publish import published
     from models.teacher.training.recipe import Teacher
     from models.training.engine import Engine
 
@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
     state = _state(args, config, engine.device, facts)
     photos = open_photos(paths, config.size, memory_gb=memory_share(args.memory_gb, engine.processes), short_side=short_side)
     teacher = Teacher(state, photos, config, args.out, engine, provenance(args, config, photos, state.facts))
-    carry_out(args, config, engine, state, photos, teacher, published(args.out, config))
+    carry_out(args, teacher)
     return 0
 
 
@@ -67,8 +67,8 @@ def _state(args: argparse.Namespace, config: TeacherConfig, device: torch.device
 
     if not args.resume:
         return TeacherState.fresh(build(config, device), config, facts)
-    check_stored(args.out / STATE, config, lambda: build(config, torch.device("meta")))
+    check_stored(args.out / FILE, config, lambda: build(config, torch.device("meta")))
     state = TeacherState.fresh(build(config, device), config, facts)
-    state.restore(args.out / STATE)
+    state.restore(args.out / FILE)
     require_same(args, facts, state.facts, {"photos_sha256": "--data", "short_side": "--short-side"})
     return state

@@ -38,7 +38,7 @@ def publish(state: TeacherState, config: TeacherConfig, folder: Path, provenance
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    facts = {**provenance, **state.facts, "step": str(state.step), "config": config.to_json()}
+    facts = {**provenance, "step": str(state.step)}
     out = published(folder, config)
     if config.kind != "ddpm":
         save_few_step(out, state.average, config, facts)

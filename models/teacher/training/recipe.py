@@ -11,7 +11,7 @@ from models.teacher.schedule import Schedule
 from models.teacher.training.batches import TeacherBatch, batches
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.kinds import KINDS
-from models.teacher.training.publish import publish, sample_page
+from models.teacher.training.publish import publish, published, sample_page
 from models.teacher.training.state import TeacherState
 from models.teacher.training.step import teacher_step
 from models.training.engine import Engine
@@ -25,7 +25,7 @@ class Teacher:
         state: of the run.
         photos: where crops come from.
         config: of the run.
-        folder: where the moving average is written for use.
+        folder: of the run.
         engine: this process's place.
         provenance: kept with it.
     """
@@ -38,8 +38,13 @@ class Teacher:
     provenance: dict[str, str]
 
     @property
-    def title(self) -> str:
+    def product(self) -> Path:
         """As for ``Recipe``; so are the others."""
+        return published(self.folder, self.config)
+
+    @property
+    def title(self) -> str:
+        """The kind's name."""
         return self.config.kind
 
     @cached_property

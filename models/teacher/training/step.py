@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from models.teacher.schedule import Schedule
 from models.teacher.training.batches import TeacherBatch
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.state import TeacherState
-from models.training.step import finite_means
+from models.training.descent import descend
 
 if TYPE_CHECKING:  # it imports Accelerate, which only training needs
     from models.training.engine import Engine
@@ -31,10 +30,4 @@ def teacher_step(
     """
     state.zero_grad()
     figures = losses(state.networks, batch.to(engine.device), config, engine, schedule, state.step)
-    for name, network in state.networks.items():
-        parameters = list(network.parameters())
-        engine.average_gradients(parameters)
-        figures[f"{name}_gradient"] = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-    values = finite_means(engine, figures, state.step)
-    state.apply(config)
-    return values
+    return descend(state, config, engine, figures)

@@ -125,11 +125,9 @@ def test_init_takes_over_the_weights(begin, tmp_path, monkeypatch):
     start = Generator(TINY)
     save_checkpoint(tmp_path / "start.safetensors", start, {})
     seen = {}
-    monkeypatch.setattr(
-        "models.training.loop.run", lambda state, config, folder, engine, recipe, limits: seen.update(state=state, recipe=recipe)
-    )
+    monkeypatch.setattr("models.training.loop.run", lambda recipe, limits: seen.update(recipe=recipe))
     assert begin("--preset", "tiny-gan", "--init", tmp_path / "start.safetensors") == 0
-    state = seen["state"]
+    state = seen["recipe"].state
     fresh = TrainState.fresh(PRESETS["tiny-gan"], CPU)
     for name, value in start.named_parameters():
         assert torch.equal(state.generator.get_parameter(name), value), name

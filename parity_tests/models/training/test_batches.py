@@ -9,14 +9,9 @@ import torch
 from models.training.batches import batches
 from models.training.config import PRESETS
 from parity_tests.conftest import ROOT
-from parity_tests.support.train_tiny import Smooth, alone, one_thread, register
+from parity_tests.support.train_tiny import Smooth, alone
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _tiny():
-    with pytest.MonkeyPatch.context() as patch, one_thread():
-        register(patch.setitem)
-        yield
+pytestmark = pytest.mark.usefixtures("tiny_presets")
 
 
 def test_batches_are_the_same_from_whatever_step_they_begin():

@@ -9,23 +9,24 @@ import torch.nn.functional as F  # noqa: N812
 from models.losses import LOSSES
 from models.training.batches import make_batch
 from models.training.config import PRESETS
+from models.training.descent import Diverged
 from models.training.state import TrainState
-from models.training.step import Diverged, train_step
-from parity_tests.support.train_tiny import CPU, Smooth, alone, different, one_thread, register
+from models.training.step import train_step
+from parity_tests.support.train_tiny import CPU, Smooth, alone, different
+
+pytestmark = pytest.mark.usefixtures("tiny_presets")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _tiny():
-    with pytest.MonkeyPatch.context() as patch, one_thread():
-        register(patch.setitem)
-        yield
+def on_one_batch(config):
+    """Figures of every step of a run that is shown the batch of step 0 again and again."""
+    state, batch, engine = TrainState.fresh(config, CPU), make_batch(Smooth(), config, 0), alone()
+    return [train_step(state, batch, config, engine) for _ in range(config.steps)]
 
 
 def test_training_learns_one_batch():
     config = dataclasses.replace(PRESETS["tiny"], stages=((0, 32, 4),), steps=40, learning_rate=2e-2)
-    state, batch, engine = TrainState.fresh(config, CPU), make_batch(Smooth(), config, 0), alone()
-    values = [train_step(state, batch, config, engine)["hole_l1"] for _ in range(config.steps)]
-    assert values[-1] < 0.6 * values[0]
+    values = on_one_batch(config)
+    assert values[-1]["hole_l1"] < 0.6 * values[0]["hole_l1"]
 
 
 @pytest.mark.parametrize("adversarial", ["non_saturating", "hinge"])
@@ -40,8 +41,7 @@ def test_discriminators_learn_to_tell_a_fixed_generator(adversarial):
         discriminator_rate=1e-2,
         adversarial=adversarial,
     )
-    state, batch, engine = TrainState.fresh(config, CPU), make_batch(Smooth(), config, 0), alone()
-    values = [train_step(state, batch, config, engine) for _ in range(config.steps)]
+    values = on_one_batch(config)
     for name in config.discriminators:
         assert values[-1][f"{name}_discriminator"] < 0.5 * values[0][f"{name}_discriminator"], name
         assert values[-1][f"{name}_generator"] > values[0][f"{name}_generator"], name
@@ -59,8 +59,7 @@ def test_the_adversarial_loss_reaches_the_generator():
         feature_matching=0.0,
         discriminator_rate=1e-12,
     )
-    state, batch, engine = TrainState.fresh(config, CPU), make_batch(Smooth(), config, 0), alone()
-    values = [train_step(state, batch, config, engine) for _ in range(config.steps)]
+    values = on_one_batch(config)
     for name in config.discriminators:
         assert values[-1][f"{name}_generator"] < 0.8 * values[0][f"{name}_generator"], name
 

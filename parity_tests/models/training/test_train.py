@@ -14,20 +14,16 @@ from models.training.config import PRESETS
 from models.training.loop import Limits
 from models.training.run_state import MOMENTS
 from models.training.state import TrainState
-from parity_tests.support.train_tiny import CPU, TINY, different, go_on, one_thread, register, saved, saved_step
+from parity_tests.support.train_tiny import CPU, TINY, different, go_on, saved, saved_step
+
+pytestmark = pytest.mark.usefixtures("tiny_presets")
+
 
 PRESET_NAMES = ["tiny", "tiny-gan"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _tiny():
-    with pytest.MonkeyPatch.context() as patch, one_thread():
-        register(patch.setitem)
-        yield
-
-
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, _tiny):
+def whole(tmp_path_factory, tiny_presets):
     """What runs that nobody stopped end with, each run once: configuration -> tensors."""
     found = {}
 
@@ -78,7 +74,7 @@ def test_another_seed_ends_elsewhere(whole):
 
 
 @pytest.fixture(scope="module")
-def halfway(tmp_path_factory, _tiny):
+def halfway(tmp_path_factory, tiny_presets):
     """Configuration and folder of a run that was stopped in its middle."""
     # With a beta of 0, as in the full recipe, Adam has no momentum to lose.
     config = dataclasses.replace(PRESETS["tiny-gan"], betas=(0.5, 0.99))
