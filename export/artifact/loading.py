@@ -16,7 +16,7 @@ from models.conventions import MASK_THRESHOLD
 from models.fill.holes import Box
 from models.fill.parameters import DEFAULTS, Parameters
 from models.fill.windows import inpaint
-from models.photo.raster import luma
+from models.photo.raster import equal_colours, luma
 from models.system.foreign import read_json, reading
 
 Pixels = NDArray[np.uint8]
@@ -76,7 +76,7 @@ class Artefact:
             ValueError: wrong shapes or types, a mask that keeps nothing, or a damaged artefact.
         """
         result = inpaint(photo, mask, self, self.size, progress, parameters)
-        if all(np.array_equal(photo[:, :, 0], photo[:, :, channel]) for channel in (1, 2)):
+        if equal_colours(photo):
             hole = mask >= MASK_THRESHOLD
             result[hole] = luma(result[hole])[:, None]
         return result

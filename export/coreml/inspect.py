@@ -51,7 +51,7 @@ def inspect(package: Path) -> Inspection:
         outputs=tuple(_port(port) for port in description.output),
         macs=operators.count_macs(found),
         operators=operators.count_types(found),
-        coverage=_coverage(package, program.function).by_kind() if operators.is_quantised(found) else None,
+        coverage=_coverage(package, program.function, found).by_kind() if operators.is_quantised(found) else None,
     )
 
 
@@ -65,11 +65,11 @@ def integer_coverage(package: Path) -> IntegerCoverage:
     Raises:
         ValueError: a damaged package, or one without learned convolutions.
     """
-    return _coverage(package, read_program(package).function)
+    function = read_program(package).function
+    return _coverage(package, function, operators_of(function))
 
 
-def _coverage(package: Path, function: Any) -> IntegerCoverage:  # noqa: ANN401
-    found = operators_of(function)
+def _coverage(package: Path, function: Any, found: list[Operator]) -> IntegerCoverage:  # noqa: ANN401
     learned = [
         operator
         for operator, op in zip(found, _operations(function), strict=True)

@@ -153,10 +153,10 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
 def with_detail(networks: Networks, parameters: Parameters) -> Networks:
     """Every network twice: alone, and as photos are filled, with tone and detail from the photo."""
 
-    def whole(run: Run) -> Run:
+    def in_full(run: Run) -> Run:
         return lambda *, image, mask: inpaint(image, mask, run, networks.size, parameters=parameters)
 
-    runs = {key: value for name, run in networks.runs.items() for key, value in ((name, run), (f"{name} + detail", whole(run)))}
+    runs = {key: value for name, run in networks.runs.items() for key, value in ((name, run), (f"{name} + detail", in_full(run)))}
     return dataclasses.replace(networks, runs=runs)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from models.fill.arrays import Bools, Integers, Pixels
 from models.fill.holes import Box
+from models.fill.tone import touching
 
 
 def depths(hole: Bools, box: Box, most: int) -> Integers:
@@ -24,17 +25,9 @@ def depths(hole: Bools, box: Box, most: int) -> Integers:
     deep = hole[around.slices]
     depth = np.ones(deep.shape, np.int32)
     for _ in range(reach):
-        deep = _eroded(_eroded(deep).T).T
+        deep = ~touching(~deep)
         depth += deep
     return np.where(hole[box.slices], depth[inner], 0).astype(np.int32)
-
-
-def _eroded(places: Bools) -> Bools:
-    """Places whose neighbours above and below are places too; beyond the picture everything is."""
-    result = places.copy()
-    result[1:] &= places[:-1]
-    result[:-1] &= places[1:]
-    return result
 
 
 def faded(detailed: Pixels, plain: Pixels, depth: Integers, most: int) -> Pixels:

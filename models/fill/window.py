@@ -73,19 +73,14 @@ def fill_window(
     """
     window = scaled(photo, hole, size)
     box = wanted or bounding_box(hole)
-    if window.hole.any():
-        answer = run(window.picture, window.hole)
-        small = np.where(window.hole[:, :, None], answer, window.picture)
-    else:  # the hole is thinner than half a pixel of the network: its surroundings are the fill
-        small = window.picture
+    # A hole thinner than half a pixel of the network is none to it: its surroundings are the fill.
+    asked = bool(window.hole.any())
+    small = np.where(window.hole[:, :, None], run(window.picture, window.hole), window.picture) if asked else window.picture
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
-    if window.hole.any():
-        small = with_tone_of_the_border(small, window.hole)
-    plain = small
-    if window.hole.any():
-        small = _with_structure(small, window, parameters)
-    filled = _with_detail(photo, hole, box, small, window, parameters)
+    plain = with_tone_of_the_border(small, window.hole) if asked else small
+    structured = _with_structure(plain, window, parameters) if asked else plain
+    filled = _with_detail(photo, hole, box, structured, window, parameters)
     _fade_in(filled, hole, box, plain, window.factor, parameters.fade)
     around = Box(max(0, box.top - 1), max(0, box.left - 1), min(len(hole), box.bottom + 1), min(hole.shape[1], box.right + 1))
     pixels = photo[around.slices].copy()

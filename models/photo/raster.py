@@ -76,7 +76,7 @@ class Raster:
             return True
         for low in range(0, height, _ROWS):
             part = self.array((low, 0, min(height, low + _ROWS), width))
-            if not (np.array_equal(part[..., 0], part[..., 1]) and np.array_equal(part[..., 1], part[..., 2])):
+            if not equal_colours(part):
                 return False
         return True
 
@@ -124,6 +124,11 @@ class Raster:
         for low in range(0, len(result), _ROWS):
             result[low : low + _ROWS] = narrowed(self._values[low : low + _ROWS])
         return Image.fromarray(result[:, :, 0] if result.shape[2] == 1 else result)
+
+
+def equal_colours(rgb: Pixels | Wide) -> bool:
+    """Whether (..., 3 or more) pixels, red, green and blue first, are grey everywhere."""
+    return np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 1], rgb[..., 2])
 
 
 def luma(rgb: Pixels) -> Pixels:
