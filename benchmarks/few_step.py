@@ -1,4 +1,4 @@
-"""Few-step generators: Wavelet Diffusion against Denoising Diffusion GAN at equal picture size, and the tone of their fills.
+"""Few-step generators: Wavelet Diffusion against Denoising Diffusion GAN at equal image size, and the tone of their fills.
 
 Time and size come from the presets of ``python -m models teacher train`` (or from trained files), the two interleaved. With
 trained files and photos, the tone shift at the hole is measured too: the mean step of each colour from kept pixels to the hole
@@ -35,8 +35,8 @@ KINDS = ("ddgan", "wavediff")
 
 def add_arguments(parser: Parser) -> None:
     """Options of ``few_step``."""
-    parser.add_argument("--size", type=whole(1), default=64, metavar="N", help="picture size without files (default: 64)")
-    parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="pictures at once (default: 16)")
+    parser.add_argument("--size", type=whole(1), default=64, metavar="N", help="image size without files (default: 64)")
+    parser.add_argument("--batch", type=whole(1), default=16, metavar="N", help="images at once (default: 16)")
     parser.add_argument("--threads", type=whole(1), default=2, metavar="N", help="CPU threads (default: 2)")
     parser.add_argument("--rounds", type=whole(3), default=9, metavar="N", help="timed fills of each (default: 9)")
     parser.add_argument("--ddgan", type=Path, metavar="FILE", help="trained generator.safetensors")
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     found = {kind: _generator(arguments, kind) for kind in KINDS}
     if found["ddgan"].size != found["wavediff"].size:
-        raise ValueError(f"pictures of {found['ddgan'].size} and {found['wavediff'].size} pixels; equal sizes are needed")
+        raise ValueError(f"images of {found['ddgan'].size} and {found['wavediff'].size} pixels; equal sizes are needed")
     size, batch = found["ddgan"].size, arguments.batch
     grey, holes = np.full((batch, size, size, 3), 128, dtype=np.uint8), np.zeros((batch, size, size), dtype=bool)
     holes[:, size // 4 : size // 2, size // 4 : size // 2] = True
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     result: dict[str, object] = {"host": host, "threads": arguments.threads, "size": size, "batch": batch}
     parameters = {kind: sum(p.numel() for p in found[kind].denoiser.network.parameters()) for kind in KINDS}
     times = {kind: statistics.median(seconds[kind]) for kind in KINDS}
-    result |= {"parameters": parameters, "seconds_per_picture": times}
+    result |= {"parameters": parameters, "seconds_per_image": times}
     result["time_ratio"], result["size_ratio"] = (one["ddgan"] / one["wavediff"] for one in (times, parameters))
     if arguments.photos:
         result["tone"] = _tone(arguments, size, fill)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         return OK
     for kind in KINDS:
         steps, millions = found[kind].schedule.steps, parameters[kind] / 1e6
-        print(f"{kind}: {millions:.2f} M parameters, {1e3 * times[kind]:.1f} ms for a picture of {size} ({steps} steps)")
+        print(f"{kind}: {millions:.2f} M parameters, {1e3 * times[kind]:.1f} ms for an image of {size} ({steps} steps)")
     print(f"wavediff is {result['time_ratio']:.2f} times as fast and has 1/{result['size_ratio']:.2f} of the parameters")
     tones = result.get("tone", {})
     assert isinstance(tones, dict)
@@ -97,16 +97,16 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def edge_step(picture: Pixels, hole: NDArray[np.bool_]) -> float:
+def edge_step(image: Pixels, hole: NDArray[np.bool_]) -> float:
     """Mean over colours of |mean over the hole's edge of (hole pixel - kept neighbour)|, in levels of 255.
 
     Texture and edges of the photo cancel in the inner mean; a fill that is lighter or darker all around does not.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         hole: (H, W) bool.
     """
-    values, differences = picture.astype(np.float64), []
+    values, differences = image.astype(np.float64), []
     for axis in (0, 1):
         step = np.diff(values, axis=axis)
         inside = np.diff(hole.astype(np.int8), axis=axis)
@@ -140,8 +140,8 @@ def _tone(arguments: argparse.Namespace, size: int, fill: Callable[..., Pixels])
     drawn = [source.draw(sample_seed(0, number)) for number in range(arguments.count)]
     photos, holes = np.stack([one[0] for one in drawn]), np.stack([one[1] for one in drawn])
 
-    def median(pictures: Pixels) -> float:
-        return statistics.median(edge_step(*one) for one in zip(pictures, holes, strict=True))
+    def median(images: Pixels) -> float:
+        return statistics.median(edge_step(*one) for one in zip(images, holes, strict=True))
 
     tones = {"the photo": median(photos)}
     for kind in KINDS:

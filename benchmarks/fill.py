@@ -25,7 +25,7 @@ from models.data.photos import find_photos
 from models.evaluation.metrics.energy import detail_energy
 from models.evaluation.metrics.pixels import hole_psnr
 from models.evaluation.metrics.transfer import border_step, repetition
-from models.features.perceptual import PerceptualNetwork, PictureDistance
+from models.features.perceptual import ImageDistance, PerceptualNetwork
 from models.fill.window import bounding_box
 from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_place, read_photo
@@ -78,7 +78,7 @@ def add_arguments(parser: Parser) -> None:
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones)")
     network.add_argument("--artifact", type=Path, metavar="DIR", help="an exported artefact")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="write every fill here, as PNG")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="write every fill here, as PNG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every photo")
 
 
@@ -91,10 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         check_place(arguments.json)
     paths = find_photos(arguments.data)
-    distance = PictureDistance(PerceptualNetwork.read(arguments.perceptual))
+    distance = ImageDistance(PerceptualNetwork.read(arguments.perceptual))
     network, size = _network(arguments)
-    if arguments.pictures:
-        arguments.pictures.mkdir(parents=True, exist_ok=True)
+    if arguments.images:
+        arguments.images.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, Figures]] = {}
     for index, path in enumerate(tqdm(paths, desc="fill", unit="photo", disable=None)):
         photo = read_photo(path).pixels
@@ -109,8 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
             result = inpaint(photo, mask, network, size, parameters=parameters)
             ms = 1000 * (time.perf_counter() - start)
             rows[path.name][name] = _measured(result, photo, hole, distance, ms)
-            if arguments.pictures:
-                Image.fromarray(result).save(arguments.pictures / f"{path.stem}-{name}.png")
+            if arguments.images:
+                Image.fromarray(result).save(arguments.images / f"{path.stem}-{name}.png")
     if not rows:
         raise ValueError(f"{arguments.data}: no photo is large enough for a hole of {arguments.hole}")
     print(_report(rows, arguments.hole))
@@ -144,7 +144,7 @@ def _hole(shape: tuple[int, ...], side: int, seed: int) -> NDArray[np.bool_]:
     return hole
 
 
-def _measured(result: Pixels, photo: Pixels, hole: NDArray[np.bool_], distance: PictureDistance, ms: float) -> Figures:
+def _measured(result: Pixels, photo: Pixels, hole: NDArray[np.bool_], distance: ImageDistance, ms: float) -> Figures:
     box = bounding_box(hole)
     starts = [
         _crops(low, high, length)

@@ -1,6 +1,6 @@
 """Teacher: seconds of one RePaint fill against one fill of the student, at 256x256 on this host's CPU.
 
-The denoiser has the configuration of the published CelebA-HQ DDPM with random weights: timing only, its pictures are noise. One
+The denoiser has the configuration of the published CelebA-HQ DDPM with random weights: timing only, its images are noise. One
 network call is measured, interleaved with the student, and multiplied by the calls that RePaint's published setting makes, which
 are counted by running the sampler with a denoiser that does nothing.
 """

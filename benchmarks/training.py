@@ -1,6 +1,6 @@
-"""Training: pictures a second of one optimiser step, by what is trained, interleaved in one run on this host's CPU.
+"""Training: images a second of one optimiser step, by what is trained, interleaved in one run on this host's CPU.
 
-Every row is a configuration of `python -m models train` on the same pictures. Rounds go through all rows in turn, in a fresh
+Every row is a configuration of `python -m models train` on the same images. Rounds go through all rows in turn, in a fresh
 random order, so that whatever slows the host down slows all of them alike. Only the step is timed: networks and optimisers. What
 a whole run loses to loading, logging and saving is in its ``log.jsonl`` (``networks_share``).
 """
@@ -28,7 +28,7 @@ from models.training.config import PRESETS, TrainConfig
 if TYPE_CHECKING:
     from models.training.state import TrainState
 
-SUMMARY = "pictures a second of a training step, by losses, layout, precision and batch, interleaved"
+SUMMARY = "images a second of a training step, by losses, layout, precision and batch, interleaved"
 EXAMPLES = ("python -m benchmarks training", "python -m benchmarks training --threads 1 --rounds 20 --json")
 SEED = 1
 FULL = "adversarial: both discriminators"
@@ -119,7 +119,7 @@ def _cells(name: str, rates: list[float]) -> list[str]:
 
 
 def _step(variant: Variant) -> Callable[[], float]:
-    """A function that trains for two steps, with and without the lazy penalty, and returns pictures a second."""
+    """A function that trains for two steps, with and without the lazy penalty, and returns images a second."""
     from models.training.engine import Engine
     from models.training.state import TrainState
     from models.training.step import Batch, train_step
@@ -132,7 +132,7 @@ def _step(variant: Variant) -> Callable[[], float]:
         variant.prepare(state)
     size, count = config.stage(0)
     rng = torch.Generator().manual_seed(SEED)
-    # The time of a step does not depend on what is in the pictures.
+    # The time of a step does not depend on what is in the images.
     photos = torch.randint(0, 256, (count, 3, size, size), generator=rng, dtype=torch.uint8)
     holes = torch.zeros(count, 1, size, size, dtype=torch.bool)
     holes[:, :, size // 4 : -size // 4, size // 4 : -size // 4] = True

@@ -217,7 +217,7 @@ def integer_coverage(
         elif dequantises(operator) or (pairs and operator.kind == RELU):
             continue
         elif operator.kind in (*COUNTED, CONCAT) and reads_integers(operator) and makes_integers(operator):
-            # Not a concatenation (the grain beside the subbands): integers of one scale, nothing to compute.
+            # Not a concatenation (the noise beside the subbands): integers of one scale, nothing to compute.
             integer.update([operator.kind] if operator.kind in COUNTED else [])
         else:
             left.append(operator)

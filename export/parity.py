@@ -25,7 +25,7 @@ Levels = NDArray[np.int16]
 """(S, S, 3): a result with room for differences and for ``NOT_A_NUMBER``."""
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "stereo_motorcycle", "hubble_deep_field")
-"""Functions of ``skimage.data`` whose pictures ship in the wheel; one for each mask family and one for the edge values."""
+"""Functions of ``skimage.data`` whose images ship in the wheel; one for each mask family and one for the edge values."""
 
 NO_PHOTOS = "scikit-image, whose photos the checks run on, is not installed (pip install 'wavefill[export]')"
 
@@ -39,7 +39,7 @@ NOT_A_NUMBER = 256
 
 @dataclass(frozen=True)
 class Probe:
-    """One picture and mask of the public signature, without the batch dimension.
+    """One image and mask of the public signature, without the batch dimension.
 
     Attributes:
         name: photo and mask family.

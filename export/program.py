@@ -9,8 +9,8 @@ from torch import nn
 from models.conventions import POLARITY, RANGE, UNSTATED_LICENCE
 from models.generator import Generator, fold
 from models.inpainter import ImageTypeShell, Uint8Shell
-from quantize.program import QuantizedProgram
 from quantize.schemes import Scheme
+from quantize.table import QuantizationTable
 
 Io = Literal["uint8", "float"]
 
@@ -34,7 +34,7 @@ class Program:
     scheme: Scheme
     io: Io
     checkpoint_sha256: str
-    calibration: QuantizedProgram | None = None
+    calibration: QuantizationTable | None = None
     licence: str = UNSTATED_LICENCE
 
     def __post_init__(self) -> None:

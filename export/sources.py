@@ -9,8 +9,8 @@ from models.checkpoint import SHIPPED, load_checkpoint, read_safetensors, sha256
 from models.conventions import UNSTATED_LICENCE
 from models.generator import Generator
 from models.spec import LARGEST_SIZE
-from quantize.program import QuantizedProgram, calibration_path
 from quantize.schemes import Scheme
+from quantize.table import QuantizationTable, calibration_path
 
 
 class NotAtHand(ValueError):
@@ -32,7 +32,7 @@ class Source:
     path: Path
     generator: Generator
     checkpoint_sha256: str
-    calibration: QuantizedProgram | None = None
+    calibration: QuantizationTable | None = None
     licence: str = UNSTATED_LICENCE
 
     def program(self, scheme: Scheme, size: int, io: Io) -> Program:
@@ -84,7 +84,7 @@ def check_size(size: int, source: Source) -> None:
 
 def find_calibration(
     source: Source, given: Path | None, beside: Iterable[Path] = (), *, wanted: str | None = None
-) -> QuantizedProgram:
+) -> QuantizationTable:
     """The calibration table of a checkpoint: the file given, or the first that fits.
 
     Where one certain table is wanted, others beside it, of other checkpoints or damaged, do no harm.
@@ -123,8 +123,8 @@ def find_calibration(
     )
 
 
-def _read_calibration(path: Path, source: Source) -> QuantizedProgram:
-    table = QuantizedProgram.load(path)
+def _read_calibration(path: Path, source: Source) -> QuantizationTable:
+    table = QuantizationTable.load(path)
     if table.checkpoint_sha256 != source.checkpoint_sha256:
         raise ValueError(
             f"{path}: calibration of another checkpoint (sha256 {table.checkpoint_sha256[:12]}...; "

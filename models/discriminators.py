@@ -25,8 +25,8 @@ DETAIL_GAIN = 4.0
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What one network says of a batch of pictures.
+class DiscriminatorOutput:
+    """What one network says of a batch of images.
 
     Attributes:
         logits: (N, 1, h, w) float32, one for each patch; positive means photograph.
@@ -55,13 +55,13 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.ModuleList(_strided(a, b, gain) for a, b in pairs)
         self.last = NormalisedConv2d(widths[-1], 1, 3)
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """(N, inputs, H, W) -> logits (N, 1, H / 2^n, W / 2^n)."""
         features = []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), SLOPE)
             features.append(x)
-        return Judgement(self.last(x).float(), features)
+        return DiscriminatorOutput(self.last(x).float(), features)
 
 
 def _strided(inputs: int, outputs: int, gain: float) -> NormalisedConv2d:
@@ -71,7 +71,7 @@ def _strided(inputs: int, outputs: int, gain: float) -> NormalisedConv2d:
 
 
 class ImageDiscriminator(nn.Module):
-    """Judges pixels: picture and hole in.
+    """Judges pixels: image and hole in.
 
     Args:
         widths: of the patch discriminator inside.
@@ -81,14 +81,14 @@ class ImageDiscriminator(nn.Module):
         super().__init__()
         self.patches = PatchDiscriminator(4, widths)
 
-    def forward(self, picture: Tensor, hole: Tensor) -> list[Judgement]:
+    def forward(self, image: Tensor, hole: Tensor) -> list[DiscriminatorOutput]:
         """Judge.
 
         Args:
-            picture: (N, 3, H, W) float in [-1, 1], the photo or the composite.
+            image: (N, 3, H, W) float in [-1, 1], the photo or the composite.
             hole: (N, 1, H, W) float, 1 inside the hole.
         """
-        return [self.patches(torch.cat([picture, hole], dim=1))]
+        return [self.patches(torch.cat([image, hole], dim=1))]
 
 
 class WaveletDiscriminator(nn.Module):
@@ -106,16 +106,16 @@ class WaveletDiscriminator(nn.Module):
         gains = torch.tensor(3 * (0.5, *3 * (DETAIL_GAIN,))).view(1, -1, 1, 1)
         self.register_buffer("gains", gains, persistent=False)
 
-    def forward(self, picture: Tensor, hole: Tensor) -> list[Judgement]:
+    def forward(self, image: Tensor, hole: Tensor) -> list[DiscriminatorOutput]:
         """Arguments as for ``ImageDiscriminator``."""
         # In float32 whatever autocast says: differences of neighbours are what bf16 would lose.
-        with torch.autocast(picture.device.type, enabled=False):
-            bands = dwt(picture.float()) * self.gains
+        with torch.autocast(image.device.type, enabled=False):
+            bands = dwt(image.float()) * self.gains
         return [self.patches(torch.cat([bands, F.avg_pool2d(hole, 2)], dim=1))]
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """PatchGANs on the picture and on its halves (Wang et al., *pix2pixHD*, 2018, section 3.2), each with weights of its own.
+    """PatchGANs on the image and on its halves (Wang et al., *pix2pixHD*, 2018, section 3.2), each with weights of its own.
 
     Args:
         widths: of each patch discriminator; shallow ones judge texture, the coarser scales what it adds up to.
@@ -126,9 +126,9 @@ class MultiScaleDiscriminator(nn.Module):
         super().__init__()
         self.scales = nn.ModuleList(PatchDiscriminator(4, widths) for _ in range(scales))
 
-    def forward(self, picture: Tensor, hole: Tensor) -> list[Judgement]:
+    def forward(self, image: Tensor, hole: Tensor) -> list[DiscriminatorOutput]:
         """Arguments as for ``ImageDiscriminator``; one judgement for each scale, finest first."""
-        x = torch.cat([picture, hole], dim=1)
+        x = torch.cat([image, hole], dim=1)
         found = []
         for scale in self.scales:
             found.append(scale(x))
@@ -137,9 +137,9 @@ class MultiScaleDiscriminator(nn.Module):
 
 
 class ReducedDiscriminator(nn.Module):
-    """Judges the picture at half its size: what is there, not how fine it is drawn.
+    """Judges the image at half its size: what is there, not how fine it is drawn.
 
-    The picture is smoothed before every second pixel is taken. Means of blocks would let the fill draw on the grid of the blocks.
+    The image is smoothed before every second pixel is taken. Means of blocks would let the fill draw on the grid of the blocks.
 
     Args:
         inner: any of the others.
@@ -149,10 +149,10 @@ class ReducedDiscriminator(nn.Module):
         super().__init__()
         self.inner = inner
 
-    def forward(self, picture: Tensor, hole: Tensor) -> list[Judgement]:
+    def forward(self, image: Tensor, hole: Tensor) -> list[DiscriminatorOutput]:
         """Arguments as for ``ImageDiscriminator``."""
-        reduced = moving_means(picture)[:, :, ::2, ::2]
-        judged: list[Judgement] = self.inner(reduced, F.max_pool2d(hole, 2))
+        reduced = moving_means(image)[:, :, ::2, ::2]
+        judged: list[DiscriminatorOutput] = self.inner(reduced, F.max_pool2d(hole, 2))
         return judged
 
 
@@ -171,4 +171,4 @@ DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
     "structure_wavelet": lambda: ReducedDiscriminator(_wavelet()),
     "multiscale": lambda: MultiScaleDiscriminator((24, 48, 96), 3),
 }
-"""Modules (picture, hole) -> list of Judgement."""
+"""Modules (image, hole) -> list of DiscriminatorOutput."""

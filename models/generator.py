@@ -94,7 +94,7 @@ class Up(nn.Module):
         return F.interpolate(self.conv(x), scale_factor=2.0, mode="nearest") + skip
 
 
-class Grain(nn.Module):
+class NoiseInput(nn.Module):
     """Appends channels of fixed noise to the subbands at the input.
 
     In a cleared hole every cell looks like its neighbours, so what convolutions and nearest upsampling make there repeats with
@@ -123,22 +123,23 @@ class Grain(nn.Module):
             noise = noise.expand(x.shape[0], -1, -1, -1)
         return torch.cat([x, noise], dim=1)
 
-    def deployed(self, rows: int, columns: int) -> "Grain":
+    def deployed(self, rows: int, columns: int) -> "NoiseInput":
         """The same for inputs of one size."""
-        return Grain(self.channels, rows, columns)
+        return NoiseInput(self.channels, rows, columns)
 
 
 @functools.cache
 def _noise(channels: int) -> Tensor:
     """(1, channels, side, side) float32, uniform in [-1, 1], from hashes: equal with every version of every library."""
     side = LARGEST_SIZE // 2  # one Haar level at least
+    # The word is part of the noise: another one gives other numbers, which no trained weights have seen.
     rows = (hashlib.shake_128(f"grain {c} {r}".encode()).digest(side) for c in range(channels) for r in range(side))
     digits = torch.frombuffer(bytearray(b"".join(rows)), dtype=torch.uint8).float()
     return ((digits - 127.5) / 127.5).view(1, channels, side, side)
 
 
 class Generator(nn.Module):
-    """Core of the inpainter: picture with the hole cleared, and the hole, in; fill out.
+    """Core of the inpainter: image with the hole cleared, and the hole, in; fill out.
 
     Args:
         spec: a row of ``SPECS``.
@@ -150,8 +151,8 @@ class Generator(nn.Module):
         bands = len(spec.band_gains)
         self.analysis = PacketAnalysis(4, spec.band_gains)
         side = LARGEST_SIZE >> spec.haar_levels
-        self.grain: nn.Module = Grain(spec.grain, side, side) if spec.grain else nn.Identity()
-        self.stem = NormalisedConv2d(4 * bands + spec.grain, spec.widths[0], 3)
+        self.noise_input: nn.Module = NoiseInput(spec.noise_channels, side, side) if spec.noise_channels else nn.Identity()
+        self.stem = NormalisedConv2d(4 * bands + spec.noise_channels, spec.widths[0], 3)
         self.down = nn.ModuleList(_level(spec, i) for i in range(len(spec.widths)))
         pairs = list(zip(spec.widths, spec.widths[1:], strict=False))
         self.shrink = nn.ModuleList(NormalisedConv2d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
@@ -170,7 +171,7 @@ class Generator(nn.Module):
         Returns:
             (N, 3, H, W) float, about [-1, 1] and not clamped; meaningful inside the hole.
         """
-        x = self.stem(self.grain(self.analysis(torch.cat([normalised, hole], dim=1))))
+        x = self.stem(self.noise_input(self.analysis(torch.cat([normalised, hole], dim=1))))
         skips = []
         for level, blocks in enumerate(self.down):
             x = blocks(x)
@@ -198,8 +199,8 @@ def fold(generator: Generator, height: int, width: int) -> Generator:
 
     Args:
         generator: trained network; left as it is.
-        height: picture height in pixels, a multiple of ``generator.spec.multiple``.
-        width: picture width in pixels, likewise.
+        height: image height in pixels, a multiple of ``generator.spec.multiple``.
+        width: image width in pixels, likewise.
 
     Raises:
         ValueError: the size is no multiple of ``spec.multiple``.
@@ -212,8 +213,10 @@ def fold(generator: Generator, height: int, width: int) -> Generator:
         for name, child in list(parent.named_children()):
             if isinstance(child, NormalisedConv2d):
                 setattr(parent, name, child.folded().requires_grad_(False))
-    if isinstance(folded.grain, Grain):
-        folded.grain = folded.grain.deployed(height >> generator.spec.haar_levels, width >> generator.spec.haar_levels)
+    if isinstance(folded.noise_input, NoiseInput):
+        folded.noise_input = folded.noise_input.deployed(
+            height >> generator.spec.haar_levels, width >> generator.spec.haar_levels
+        )
     if isinstance(folded.synthesis, PacketSynthesis):
         folded.synthesis = folded.synthesis.deployed(height, width)
     return folded.eval()

@@ -70,7 +70,7 @@ def count_macs(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> int:
 
 
 def generator_macs(generator: Generator, size: int) -> int:
-    """Multiply-accumulates of the deployed (folded) generator for one picture of size x size pixels.
+    """Multiply-accumulates of the deployed (folded) generator for one image of size x size pixels.
 
     Raises:
         ValueError: the size is no multiple of ``generator.spec.multiple``.

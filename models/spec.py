@@ -14,18 +14,22 @@ from models.system.foreign import parse_json
 TWO_LEVEL_GAINS = (0.5,) + 15 * (1.0,)
 
 
+JSON_NAMES = {"noise_channels": "grain"}
+"""Fields that files call otherwise: checkpoints of before the renaming are read, and artefacts keep their bytes."""
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """Architecture of one generator; stored as JSON in the header of every checkpoint.
 
     Attributes:
         name: the key in ``SPECS`` and the first part of artefact names.
-        widths: channels of each level; level 0 works at 1/2^haar_levels of the picture, each further one at half of that.
+        widths: channels of each level; level 0 works at 1/2^haar_levels of the image, each further one at half of that.
         blocks: residual blocks of each level on the way down and again on the way up (the coarsest level runs them once).
         plain_levels: how many of the finest levels use plain 3x3 convolutions; coarser ones use depthwise 5x5 with 1x1.
         expansion: width of the hidden layer of a depthwise block, as a multiple of the level's width.
         band_gains: factor for each band of the Haar packet at the input, undone at the output (wavelet.PacketAnalysis).
-        grain: channels of fixed noise beside the bands at the input (generator.Grain); 0: none.
+        noise_channels: channels of fixed noise beside the bands at the input (generator.NoiseInput); 0: none.
     """
 
     name: str
@@ -34,7 +38,7 @@ class ModelSpec:
     plain_levels: int = 2
     expansion: int = 2
     band_gains: tuple[float, ...] = TWO_LEVEL_GAINS
-    grain: int = 0
+    noise_channels: int = 0
 
     def __post_init__(self) -> None:
         # A header is foreign input: what is built from it must be checked before it is built.
@@ -48,21 +52,22 @@ class ModelSpec:
         gains = isinstance(self.band_gains, tuple) and all(type(g) is float and 0 < g < math.inf for g in self.band_gains)
         _require(gains and len(self.band_gains) in (4, 16, 64), "band_gains (4, 16 or 64 positive numbers)", self.band_gains)
 
-        _require(_integers((self.grain,), 0, 16), "grain (0 to 16)", self.grain)
+        _require(_integers((self.noise_channels,), 0, 16), "noise_channels (0 to 16)", self.noise_channels)
 
     @property
     def haar_levels(self) -> int:
-        """Haar levels between the picture and level 0."""
+        """Haar levels between the image and level 0."""
         return (len(self.band_gains).bit_length() - 1) // 2
 
     @property
     def multiple(self) -> int:
-        """Height and width of a picture must be multiples of this many pixels."""
+        """Height and width of an image must be multiples of this many pixels."""
         return 2 ** (self.haar_levels + len(self.widths) - 1)
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        fields = {JSON_NAMES.get(key, key): value for key, value in dataclasses.asdict(self).items()}
+        return json.dumps(fields, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> "ModelSpec":
@@ -73,7 +78,10 @@ class ModelSpec:
         """
         try:
             fields = parse_json(text)
-            values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+            if fields.keys() & JSON_NAMES.keys():
+                raise ValueError(f"in JSON {', '.join(JSON_NAMES)} is called {', '.join(JSON_NAMES.values())}")
+            own = {json_name: name for name, json_name in JSON_NAMES.items()}
+            values: dict[str, Any] = {own.get(k, k): tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
         except (AttributeError, ValueError) as error:
             raise ValueError(f"not a model spec: {error}") from error
         try:
@@ -92,13 +100,13 @@ def _require(condition: bool, what: str, got: object) -> None:
 
 
 LARGEST_SIZE = 1024
-"""Pictures that a network is run on have at most this height and width; larger photos are filled by cropping around the hole."""
+"""Images that a network is run on have at most this height and width; larger photos are filled by cropping around the hole."""
 
 SPECS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         # name          widths by level (64x64 ... 2x2 at 256)        blocks by level
-        ModelSpec("wavefill-s", (32, 64, 96, 128, 128, 128), (2, 2, 2, 2, 2, 1), grain=2),
-        ModelSpec("wavefill-m", (56, 112, 160, 224, 224, 224), (2, 2, 3, 3, 3, 3), grain=2),
+        ModelSpec("wavefill-s", (32, 64, 96, 128, 128, 128), (2, 2, 2, 2, 2, 1), noise_channels=2),
+        ModelSpec("wavefill-m", (56, 112, 160, 224, 224, 224), (2, 2, 3, 3, 3, 3), noise_channels=2),
     )
 }

@@ -64,8 +64,8 @@ def pytest_addoption(parser):
 
 EXPORT = """
 import pathlib, runpy
-import export.matrix, models.generator, quantize.program
-for module in (export.matrix, models.generator, quantize.program):
+import export.matrix, models.generator, quantize.table
+for module in (export.matrix, models.generator, quantize.table):
     assert pathlib.Path(module.__file__).is_relative_to(pathlib.Path.cwd()), module
 runpy.run_module("export", run_name="__main__", alter_sys=True)
 """

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
 
     parser = Parser(
         prog="python -m quantize",
-        description="Find the numbers of the w8a8 scheme once, for all formats and picture sizes, and show them.",
+        description="Find the numbers of the w8a8 scheme once, for all formats and image sizes, and show them.",
         examples=("python -m quantize calibrate --checkpoint mine.safetensors --data photos/train", "python -m quantize info"),
     )
     verbs = parser.add_subparsers(dest="verb", metavar="{calibrate,info}", required=True)
@@ -78,7 +78,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
     from models.photo.images import check_place
     from models.system.errors import OK, note
     from quantize.calibrate import calibrate
-    from quantize.program import calibration_path
+    from quantize.table import calibration_path
 
     checkpoint = arguments.checkpoint or SHIPPED
     out = arguments.out or calibration_path(checkpoint)
@@ -95,8 +95,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
         generator, sha256(checkpoint), arguments.data, count=arguments.count, seed=arguments.seed, rule=arguments.rule
     )
     table.save(out)
-    facts = {"path": str(out), "sha256": table.sha256(), "activations": len(table.activations), "weights": len(table.weights)}
-    print(json.dumps(facts) if arguments.json else out)
+    summary = {"path": str(out), "sha256": table.sha256(), "activations": len(table.activations), "weights": len(table.weights)}
+    print(json.dumps(summary) if arguments.json else out)
     return OK
 
 
@@ -105,15 +105,15 @@ def _info(arguments: argparse.Namespace) -> int:
     from models.system import text_table
     from models.system.errors import OK
     from quantize.affine import WEIGHT_MAX
-    from quantize.program import QuantizedProgram, calibration_path
+    from quantize.table import QuantizationTable, calibration_path
 
-    table = QuantizedProgram.load(arguments.file or calibration_path(SHIPPED))
+    table = QuantizationTable.load(arguments.file or calibration_path(SHIPPED))
     if arguments.json:
         print(json.dumps({**table.table(), "sha256": table.sha256(), "provenance": table.provenance}, sort_keys=True))
         return OK
-    facts = {key: value for key, value in table.provenance.items() if not isinstance(value, list | dict)}
+    summary = {key: value for key, value in table.provenance.items() if not isinstance(value, list | dict)}
     print(f"{table.spec} {table.scheme}, checkpoint {table.checkpoint_sha256[:12]}, table {table.sha256()[:12]}")
-    print(", ".join(f"{key} {value}" for key, value in sorted(facts.items())))
+    print(", ".join(f"{key} {value}" for key, value in sorted(summary.items())))
     rows = [
         [name, f"{row.scale:.6g}", f"{row.zero_point}", *(f"{end:.4f}" for end in row.range)]
         for name, row in sorted(table.activations.items())

@@ -1,4 +1,4 @@
-"""Calibration: photos and masks in, QuantizedProgram out."""
+"""Calibration: photos and masks in, QuantizationTable out."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,25 +21,25 @@ from models.photo.images import read_photo
 from quantize.affine import weight_integers, weight_scales
 from quantize.lowering import prepared
 from quantize.observers import RANGES, ActivationHistogram
-from quantize.program import Activation, QuantizedProgram, Weight, integers_sha256
 from quantize.quantizer import CoreQuantizer
+from quantize.table import Activation, QuantizationTable, Weight, integers_sha256
 from quantize.ties import without_ties
 
 SIZE = 256
-"""Pictures are calibrated at this size; the table serves every size, because activations keep their range."""
+"""Images are calibrated at this size; the table serves every size, because activations keep their range."""
 COUNT = 128
-"""Pictures unless asked otherwise; the least for a table that is shipped."""
+"""Images unless asked otherwise; the least for a table that is shipped."""
 RANGE = "mse"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One calibration picture.
+    """One calibration image.
 
     Attributes:
         photo: (size, size, 3) uint8 RGB.
         hole: (size, size) bool.
-        origin: provenance of the picture, JSON values.
+        origin: provenance of the image, JSON values.
     """
 
     photo: NDArray[np.uint8]
@@ -89,20 +89,20 @@ def samples(folder: Path, count: int = COUNT, *, size: int = SIZE, seed: int = 0
     raise ValueError(f"{folder}: {len(drawn)} photos of {size} pixels or more, {count} are needed")
 
 
-def observe(generator: Generator, pictures: Sequence[Sample], *, progress: bool = True) -> dict[str, ActivationHistogram]:
-    """Run the float network over the pictures and return what each activation's observer saw.
+def observe(generator: Generator, images: Sequence[Sample], *, progress: bool = True) -> dict[str, ActivationHistogram]:
+    """Run the float network over the images and return what each activation's observer saw.
 
     Args:
         generator: the network as trained.
-        pictures: samples of one size.
+        images: samples of one size.
         progress: whether to show a bar with the time left on stderr (never where stderr is not a terminal).
 
     Raises:
-        ValueError: no pictures, or values that are not finite.
+        ValueError: no images, or values that are not finite.
     """
-    if not pictures:
-        raise ValueError("calibration needs at least one picture")
-    size = pictures[0].photo.shape[0]
+    if not images:
+        raise ValueError("calibration needs at least one image")
+    size = images[0].photo.shape[0]
     watched: dict[str, ActivationHistogram] = {}
 
     def observer(tensor: str) -> ActivationHistogram:
@@ -110,7 +110,7 @@ def observe(generator: Generator, pictures: Sequence[Sample], *, progress: bool 
 
     module = prepared(fold(generator, size, size), size, CoreQuantizer(observer))
     with torch.no_grad():
-        for sample in tqdm(pictures, desc="calibrating", unit="picture", disable=None if progress else True):
+        for sample in tqdm(images, desc="calibrating", unit="image", disable=None if progress else True):
             module(*sample.tensors())
     return watched
 
@@ -121,7 +121,7 @@ def tabulate(
     watched: dict[str, ActivationHistogram],
     rule: str = RANGE,
     provenance: dict[str, Any] | None = None,
-) -> QuantizedProgram:
+) -> QuantizationTable:
     """Turn observations into the table.
 
     Raises:
@@ -131,7 +131,7 @@ def tabulate(
         raise ValueError(f"range rule {rule!r}: one of {', '.join(RANGES)} is needed")
     activations = {name: Activation(*histogram.parameters_by(RANGES[rule])) for name, histogram in watched.items()}
     activations = without_ties(activations, generator)
-    return QuantizedProgram(generator.spec.name, checkpoint_sha256, activations, dict(_weights(generator)), provenance or {})
+    return QuantizationTable(generator.spec.name, checkpoint_sha256, activations, dict(_weights(generator)), provenance or {})
 
 
 def _weights(generator: Generator) -> Iterator[tuple[str, Weight]]:
@@ -153,14 +153,14 @@ def calibrate(
     seed: int = 0,
     rule: str = RANGE,
     progress: bool = True,
-) -> QuantizedProgram:
+) -> QuantizationTable:
     """Quantise a checkpoint from photos.
 
     Args:
         generator: the network as trained.
         checkpoint_sha256: hash of its checkpoint file, recorded in the table.
         photos: folder of photos; use training photos, never those of the evaluation.
-        count: pictures, each with its own mask.
+        count: images, each with its own mask.
         size: their height and width in pixels.
         seed: of photos, crops and masks; equal seeds and folders give equal tables.
         rule: a row of ``RANGES``.
@@ -172,16 +172,16 @@ def calibrate(
     Raises:
         ValueError: a bad folder or photo, too few photos, an unknown rule.
     """
-    pictures = samples(photos, count, size=size, seed=seed)
+    images = samples(photos, count, size=size, seed=seed)
     provenance = {
         "rule": rule,
-        "count": len(pictures),
+        "count": len(images),
         "size": size,
         "seed": seed,
-        "mask_families": sorted({sample.origin["mask"] for sample in pictures}),
-        "photos": _by_name(sample.origin for sample in pictures),
+        "mask_families": sorted({sample.origin["mask"] for sample in images}),
+        "photos": _by_name(sample.origin for sample in images),
     }
-    return tabulate(generator, checkpoint_sha256, observe(generator, pictures, progress=progress), rule, provenance)
+    return tabulate(generator, checkpoint_sha256, observe(generator, images, progress=progress), rule, provenance)
 
 
 def _by_name(origins: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

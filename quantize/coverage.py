@@ -77,7 +77,7 @@ def region(model: GraphModule) -> Iterator[RegionNode]:
     ends = [node for node in nodes if module_path(node) == HEAD and str(node.target) == CONV]
     if len(starts) != 1 or len(ends) != 1:
         raise ValueError(f"not a generator's graph: {len(starts)} stem and {len(ends)} head convolutions, not one of each")
-    entry = starts[0].args[0]  # of the Haar analysis, or the grain behind it
+    entry = starts[0].args[0]  # of the Haar analysis, or the noise input behind it
     assert isinstance(entry, Node)
     yield RegionNode(entry, "input", STEM_INPUT)
     for node in nodes[nodes.index(starts[0]) : nodes.index(ends[0]) + 1]:

@@ -12,7 +12,7 @@ from quantize.pt2e import convert_pt2e, prepare_pt2e
 from quantize.quantizer import ActivationObserver, CoreQuantizer, FixedActivation, FixedPerChannelWeight
 
 if TYPE_CHECKING:
-    from quantize.program import Activation, Weight
+    from quantize.table import Activation, Weight
 
 
 def prepared(core: nn.Module, size: int, quantizer: CoreQuantizer) -> GraphModule:
@@ -29,7 +29,7 @@ def lower(
     *,
     fold_weights: bool,
 ) -> GraphModule:
-    """Quantise with given numbers; see ``QuantizedProgram.apply``.
+    """Quantise with given numbers; see ``QuantizationTable.apply``.
 
     Raises:
         ValueError: the table and the network name different tensors.

@@ -2,7 +2,7 @@
 
 One observer per tensor collects a histogram; a row of ``RANGES`` turns it into the range that 8 bits will cover. The histogram
 spans [-2^k, 2^k); a larger value doubles the span and adds up neighbouring bins, which is exact, so that one pass is enough and
-nothing depends on the order of the pictures.
+nothing depends on the order of the images.
 """
 
 import math

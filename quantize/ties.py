@@ -16,7 +16,7 @@ import torch
 from models.generator import Generator, fold
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN
 from quantize.coverage import region
-from quantize.program import Activation
+from quantize.table import Activation
 
 RELATIVE_ERROR = 2.0**-22
 """Error of a product with a multiplier of 21 bits, of the product."""

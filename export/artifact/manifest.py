@@ -50,7 +50,7 @@ class Parity:
 
     Attributes:
         reference: what it was compared with, in words.
-        probes: number of picture and mask pairs.
+        probes: number of image and mask pairs.
         max_level_difference: largest difference of two uint8 values in the hole.
         differing_share: share of the values in the hole that differ at all, 0 to 1.
         hole_psnr_db: PSNR over the values in all holes; None where every value is equal.

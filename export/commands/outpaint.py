@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``outpaint``."""
     parser.prog = as_started("python -m export outpaint")
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help=f"picture of up to {MAX_PIXELS // 1_000_000} megapixels")
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=f"image of up to {MAX_PIXELS // 1_000_000} megapixels")
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     for side in SIDES:
         parser.add_argument(f"--{side}", metavar="AMOUNT", help=f"what to add {side}: pixels, or a share like 25%%")

@@ -94,7 +94,7 @@ def _split(op: Any, constants: dict[str, Tensor]) -> tuple[dict[str, Any], dict[
     variable: dict[str, str | list[str | Tensor]] = {}
     for name, source in op.inputs.items():
         if isinstance(source, list | tuple):
-            # A list mixes what is computed with constants (the grain beside the subbands).
+            # A list mixes what is computed with constants (the noise beside the subbands).
             parts = [(var.name, _constant(var, constants)) for var in source]
             variable[name] = [computed if known is None else _tensor(op, known) for computed, known in parts]
         elif source is not None:

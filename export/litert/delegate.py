@@ -34,7 +34,7 @@ GPU_DELEGATE_MAX_RANK = 4
 """``IsAllAllowedTensors`` of the same file refuses tensors of five dimensions and more."""
 
 _CORE = ("CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
-"""Operators that only the core has: the joining of picture and hole, and convolutions."""
+"""Operators that only the core has: the joining of image and hole, and convolutions."""
 
 
 def core_operators(model: "ModelT") -> list[Operator]:

@@ -1,7 +1,7 @@
 """Channels last from end to end: no TRANSPOSE between the pixels and the network, or inside it.
 
 PyTorch networks are NCHW and LiteRT kernels NHWC. litert-torch turns the convolutions round and cancels most transpositions,
-but it leaves the concatenation of picture and hole in NCHW behind one TRANSPOSE, and a uint8 NHWC shell that composites in NCHW
+but it leaves the concatenation of image and hole in NCHW behind one TRANSPOSE, and a uint8 NHWC shell that composites in NCHW
 costs three more. So the shell composites in NHWC (its arithmetic is element by element, the layout does not matter), and the
 concatenation is rewritten in the exported graph.
 """
@@ -60,7 +60,7 @@ def zero_inputs(size: int) -> dict[str, Tensor]:
 def with_channels_last_concatenation(core: nn.Module, size: int) -> GraphModule:
     """Export a core and let it concatenate along the last axis, between permutations that the converter cancels.
 
-    It concatenates picture and hole and, where its spec has grain, subbands and grain.
+    It concatenates image and hole and, where its spec has noise channels, subbands and noise.
 
     Args:
         core: a folded generator or its quantised program; left as it is.

@@ -121,7 +121,7 @@ def name_values(graph: Graph) -> None:
 
 
 def _core_nodes(graph: Graph) -> list[NodeProto]:
-    """From the concatenation of picture and hole to the last convolution of the synthesis."""
+    """From the concatenation of image and hole to the last convolution of the synthesis."""
     operators = [node.op_type for node in graph.nodes]
     if "Concat" not in operators or "Conv" not in operators:
         raise ValueError(f"not an exported generator: its operators are {sorted(set(operators))}")

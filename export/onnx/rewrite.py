@@ -104,7 +104,7 @@ def state_rois(graph: Graph) -> None:
 def widen_masks(graph: Graph) -> None:
     """Repeat the thresholded mask for each colour before the shell's arithmetic, so that no product broadcasts.
 
-    ONNX Runtime moves the transposition of the picture behind the product with the mask, where it would be repeated over the
+    ONNX Runtime moves the transposition of the image behind the product with the mask, where it would be repeated over the
     innermost of three interleaved colours, value by value: 1.4 ms of a w8a8 run of 11 ms.
     """
     from onnx import helper

@@ -37,7 +37,7 @@ EXAMPLES = """examples:
 MEASURES = """\
 Photos are centre-cropped; photo i gets mask i mod n of the n masks (white: hole). PSNR and SSIM: more is better. Detail and
 checkerboard are energies of the fill over the photo's: 1 is like the photo. Lattice 4 and 8: share of the texture that repeats
-with that period, over the photo's share. Distances: less is better. Intervals are 95 % bootstrap intervals over the pictures.
+with that period, over the photo's share. Distances: less is better. Intervals are 95 % bootstrap intervals over the images.
 Networks that measure are files of yours, NET is [NAME=]FILE[:SCALE]: .onnx, .tflite or SqueezeNet's .safetensors; SCALE says how
 a network with float inputs wants its pixels (levels, unit, symmetric, imagenet, caffe).
 """
@@ -51,7 +51,7 @@ class Networks:
 
     Attributes:
         runs: every network by its name in the table.
-        size: the picture size that they share.
+        size: the image size that they share.
         setting: what they are, for the report's JSON.
     """
 
@@ -89,8 +89,8 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classifier", action="append", default=[], metavar="NET", help="classifier; repeatable")
     parser.add_argument("--inception", metavar="NET", help="the Inception network that FID, sFID and KID are defined on")
     parser.add_argument("--inception-classes", metavar="NET", help="the same network's class probabilities, for Inception Score")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, also per picture")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help=f"write {SHEET_ROWS} of the pictures side by side")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, also per image")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help=f"write {SHEET_ROWS} of the images side by side")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
     macs = {str(size): generator_macs(generator, size) for size in SIZES if size % spec.multiple == 0}
     architecture = {key: value for key, value in json.loads(spec.to_json()).items() if key != "name"}
     provenance = {key: value for key, value in sorted(header.items()) if key != "spec"}
-    facts: dict[str, object] = {
+    summary: dict[str, object] = {
         "checkpoint": str(args.checkpoint),
         "sha256": sha256(args.checkpoint),
         "bytes": args.checkpoint.stat().st_size,
@@ -50,13 +50,13 @@ def main(args: argparse.Namespace) -> int:
         "provenance": provenance,
     }
     if args.json:
-        print(json.dumps(facts, indent=2))
+        print(json.dumps(summary, indent=2))
         return 0
     lines = {
-        **{key: facts[key] for key in ("checkpoint", "sha256", "bytes", "spec")},
+        **{key: summary[key] for key in ("checkpoint", "sha256", "bytes", "spec")},
         **{f"  {key}": value for key, value in architecture.items()},
-        "picture sides": f"multiples of {spec.multiple}",
-        "parameters": f"{facts['parameters']:,} (deployed)",
+        "image sides": f"multiples of {spec.multiple}",
+        "parameters": f"{summary['parameters']:,} (deployed)",
         **{f"MACs at {size}": f"{value / 1e9:.3f} G (deployed graph)" for size, value in macs.items()},
         **provenance,
     }

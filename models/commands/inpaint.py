@@ -17,8 +17,8 @@ from models.photo.formats import MAX_PIXELS, WRITE_FORMATS
 from models.photo.images import Pixels
 from models.photo.mask import read_mask
 from models.photo.place import check_output
-from models.photo.read import open_picture
-from models.photo.write import check_size, prepare_write, write_picture
+from models.photo.read import open_photo_file
+from models.photo.write import check_size, prepare_write, write_photo_file
 from models.spec import LARGEST_SIZE
 from models.system.errors import note
 from models.system.number_arguments import whole
@@ -68,11 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_photo_arguments(parser: argparse.ArgumentParser) -> None:
     """Photo, mask, result, and the network's size."""
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help=f"image of any size up to {MAX_PIXELS // 1_000_000} megapixels")
     parser.add_argument(
-        "photo", type=Path, metavar="PHOTO", help=f"picture of any size up to {MAX_PIXELS // 1_000_000} megapixels"
-    )
-    parser.add_argument(
-        "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black is kept; see below"
+        "mask", type=Path, metavar="MASK", help="image of the same size: white is filled, black is kept; see below"
     )
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     add_network_arguments(parser)
@@ -85,7 +83,7 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(1, LARGEST_SIZE),
         default=None,
         metavar="N",
-        help=f"the network's picture size (default: {DEFAULT_SIZE})",
+        help=f"the network's image size (default: {DEFAULT_SIZE})",
     )
     parser.add_argument(
         "--detail", choices=DETAIL, default="auto", help="; ".join(f"{name}: {what}" for name, (what, _) in DETAIL.items())
@@ -121,7 +119,7 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
     """
     options = mask_options(args)
     check_output(args.out, args.photo, args.mask)
-    photo = open_picture(args.photo, editing=True)
+    photo = open_photo_file(args.photo, editing=True)
     check_size(args.out, photo.shape, WRITE_FORMATS[args.out.suffix.lower()])
     mask = read_mask(args.mask, photo.shape, options)
     for line in (*photo.notes, *mask.notes):
@@ -144,7 +142,7 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
         del part
         photo.patch.fill(fill, hole)
         del fill
-    for line in write_picture(args.out, photo):
+    for line in write_photo_file(args.out, photo):
         note(line)
     print(args.out)
     return 0

@@ -11,7 +11,7 @@ RULES = f"""The mask lies over the photo as viewers show it, EXIF orientation ap
 may lie {GREY_SPREAD} levels apart). A file whose only values are 0 and 1 is filled where it is 1. Where parts are
 transparent (less than half opaque) and the rest is
   black                                    what is transparent is filled
-  a picture, as the photo                  what is transparent is filled
+  an image, as the photo                  what is transparent is filled
   white, black and white, or one colour    refused: say --mask-from alpha (transparent is filled)
                                            or --mask-from colour (white is filled, transparent is kept)
 A mask that fills nothing or keeps nothing is an error. Every rule: docs/masks.md."""

@@ -13,7 +13,7 @@ from models.data.photo_source import open_photos
 from models.data.photos import PhotoCache, names_sha256
 from models.spec import SPECS
 from models.system.number_arguments import whole
-from models.training.command import add_run_arguments, carry_out, memory_share, provenance, require_same, run_configuration
+from models.training.command import add_run_arguments, carry_out, memory_share, published_header, require_same, run_configuration
 from models.training.config import PRESETS, TrainConfig
 from models.training.run_state import FILE
 from models.training.state import TrainState
@@ -70,15 +70,15 @@ def main(args: argparse.Namespace) -> int:
     engine = Engine(args.device, config.precision)
     engine.check(config)
     paths = DATASETS[args.dataset](args.data, "train")[: args.limit]
-    facts = _facts(args, paths)
+    provenance = _provenance(args, paths)
     if args.val:
         check_apart(paths, args.val)
     pairs = PairShards.open(args.pairs) if args.pairs else None
     if pairs:
         for _, size, _ in config.stages:
             pairs.require_size(size)
-        facts["pairs_sha256"] = pairs.sha256
-    state = _state(args, config, engine.device, facts)
+        provenance["pairs_sha256"] = pairs.sha256
+    state = _state(args, config, engine.device, provenance)
     perceptual = _perceptual(args, engine.device) if config.perceptual else None
     photos = open_photos(
         paths,
@@ -89,7 +89,7 @@ def main(args: argparse.Namespace) -> int:
     )
     if args.workers and not isinstance(photos, PhotoCache):
         raise ValueError("--workers needs the photos in memory; raise --memory-gb, or leave it out: files are read on threads")
-    entries = provenance(args, config, photos, state.facts)
+    entries = published_header(args, config, photos, state.provenance)
     student = Student(state, photos, config, args.out, engine, entries, perceptual, pairs, args.workers)
     carry_out(args, student)
     return 0
@@ -105,25 +105,25 @@ def _check_options(args: argparse.Namespace, config: TrainConfig) -> None:
         raise ValueError("--perceptual is given, but the loss has no weight; give it one with --set perceptual=0.1")
 
 
-def _facts(args: argparse.Namespace, paths: list[Path]) -> dict[str, str]:
+def _provenance(args: argparse.Namespace, paths: list[Path]) -> dict[str, str]:
     """What decides the weights beside the configuration."""
-    facts = {"photos_sha256": names_sha256(args.data, paths)}
+    provenance = {"photos_sha256": names_sha256(args.data, paths)}
     if args.short_side:
-        facts["short_side"] = str(args.short_side)
+        provenance["short_side"] = str(args.short_side)
     if args.perceptual:
-        facts["perceptual_sha256"] = sha256(args.perceptual)
+        provenance["perceptual_sha256"] = sha256(args.perceptual)
     if args.init:
-        facts["init_sha256"] = sha256(args.init)
-    return facts
+        provenance["init_sha256"] = sha256(args.init)
+    return provenance
 
 
-def _state(args: argparse.Namespace, config: TrainConfig, device: torch.device, facts: dict[str, str]) -> TrainState:
+def _state(args: argparse.Namespace, config: TrainConfig, device: torch.device, provenance: dict[str, str]) -> TrainState:
     """A fresh state, or that of the run to go on with, which must be one of the same data."""
     if args.resume:
         state, _ = TrainState.load(args.out / FILE, device, args.set)
-        require_same(args, facts, state.facts, DECIDED_BY)
+        require_same(args, provenance, state.provenance, DECIDED_BY)
         return state
-    state = TrainState.fresh(config, device, facts)
+    state = TrainState.fresh(config, device, provenance)
     if args.init:
         start = load_checkpoint(args.init)
         if start.spec != SPECS[config.spec]:

@@ -103,7 +103,7 @@ class MaskFile:
         return MaskFile(holes, families, seed)
 
     def mask(self, index: int) -> tuple[str, Mask]:
-        """(family, mask) of a picture; more pictures than masks begin again with the first."""
+        """(family, mask) of an image; more images than masks begin again with the first."""
         return self.families[index % len(self.families)], self.holes[index % len(self.holes)]
 
 

@@ -17,7 +17,7 @@ Family = Callable[[int, np.random.Generator], Mask]
 
 
 def box(size: int, rng: np.random.Generator) -> Mask:
-    """One to four rectangles that may overlap, together 1 to 60 % of the picture."""
+    """One to four rectangles that may overlap, together 1 to 60 % of the image."""
     mask = np.zeros((size, size), dtype=bool)
     for _ in range(rng.integers(1, 5)):
         height, width = (max(2, int(size * rng.uniform(0.1, 0.55))) for _ in range(2))
@@ -33,8 +33,8 @@ def strokes(size: int, rng: np.random.Generator) -> Mask:
     Strokes are added until a share drawn from 1 to 60 % is covered, so that every hole size is equally frequent.
     """
     target = rng.uniform(0.01, 0.6)
-    picture = Image.new("1", (size, size))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("1", (size, size))
+    draw = ImageDraw.Draw(image)
     for _ in range(64):
         width = max(2, int(size * rng.uniform(0.008, 0.02 + 0.2 * target)))
         x, y = rng.uniform(0, size, 2)
@@ -47,16 +47,16 @@ def strokes(size: int, rng: np.random.Generator) -> Mask:
             draw.line((x, y, to_x, to_y), fill=1, width=width)
             draw.ellipse((to_x - width / 2, to_y - width / 2, to_x + width / 2, to_y + width / 2), fill=1)
             x, y = float(np.clip(to_x, 0, size)), float(np.clip(to_y, 0, size))
-        if np.asarray(picture).mean() >= target:
+        if np.asarray(image).mean() >= target:
             break
-    mask = np.array(picture, dtype=bool)
+    mask = np.array(image, dtype=bool)
     return mask if mask.any() and mask.mean() < 0.75 else _centre_square(size)
 
 
 def blob(size: int, rng: np.random.Generator) -> Mask:
     """One to three objects: closed outlines whose radius is a random Fourier series, with the extent of a person or a car."""
-    picture = Image.new("1", (size, size))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("1", (size, size))
+    draw = ImageDraw.Draw(image)
     angles = np.linspace(0, 2 * math.pi, 48, endpoint=False)
     for _ in range(rng.integers(1, 4)):
         radius = np.ones_like(angles)
@@ -67,12 +67,12 @@ def blob(size: int, rng: np.random.Generator) -> Mask:
         centre = rng.uniform(0.1 * size, 0.9 * size, 2)
         xs, ys = centre[0] + radius * aspect * np.cos(angles), centre[1] + radius / aspect * np.sin(angles)
         draw.polygon(list(zip(xs.tolist(), ys.tolist(), strict=True)), fill=1)
-    mask = np.array(picture, dtype=bool)
+    mask = np.array(image, dtype=bool)
     return mask if mask.any() and mask.mean() < 0.75 else _centre_square(size)
 
 
 def half(size: int, rng: np.random.Generator) -> Mask:
-    """One side of the picture, 30 to 60 % of it: outpainting in one direction."""
+    """One side of the image, 30 to 60 % of it: outpainting in one direction."""
     mask = np.zeros((size, size), dtype=bool)
     mask[: int(size * rng.uniform(0.3, 0.6))] = True
     return np.rot90(mask, int(rng.integers(0, 4))).copy()

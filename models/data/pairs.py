@@ -42,7 +42,7 @@ class PairShards:
     Attributes:
         folder: of the shards.
         index: what the shards have in common.
-        sha256: of all of them, for a run's facts.
+        sha256: of all of them, for a run's provenance.
         entries: for each sample, its shard and where in it the photo, the mask and the completion lie: (offset, length).
     """
 
@@ -98,7 +98,7 @@ class PairShards:
         return len(self.entries)
 
     def require_size(self, size: int) -> None:
-        """Refuse pictures that cannot be had from these by halving or doubling.
+        """Refuse images that cannot be had from these by halving or doubling.
 
         Raises:
             ValueError: another size.
@@ -147,8 +147,8 @@ class PairShards:
                 return pair
 
 
-def _enlarged(picture: Pixels, size: int) -> Pixels:
-    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+def _enlarged(image: Pixels, size: int) -> Pixels:
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _spans(path: Path) -> list[tuple[tuple[int, int], ...]]:

@@ -28,10 +28,10 @@ MAX_REDRAWS = 100
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Every picture file below a folder, by suffix, in sorted order.
+    """Every image file below a folder, by suffix, in sorted order.
 
     Raises:
-        ValueError: not a folder, or no picture in it.
+        ValueError: not a folder, or no image in it.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder of photos")

@@ -30,7 +30,7 @@ PARTS = ("photo.png", "mask.png", "completion.png", "json")
 """Files of a sample, in this order."""
 
 MAX_SIDE = 4096
-"""Largest pictures of a shard, in pixels; no teacher that anybody trained makes larger ones."""
+"""Largest images of a shard, in pixels; no teacher that anybody trained makes larger ones."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ShardIndex:
     Attributes:
         count: samples of the whole generation.
         per_shard: samples of each shard; the last one may have fewer.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
         settings: everything else that decides their content, by name; JSON.
     """
 
@@ -169,11 +169,11 @@ def unpack(content: bytes) -> list[Sample]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for spans in sample_spans(tar, len(content)):
                 photo, mask, completion, text = (content[offset : offset + length] for offset, length in spans)
-                facts = parse_json(text)
-                index = _whole(facts, "index")
-                del facts["index"]
-                pictures = [decode_png(one) for one in (photo, mask, completion)]
-                samples.append(Sample(index, pictures[0], pictures[1] > 0, pictures[2], facts))
+                provenance = parse_json(text)
+                index = _whole(provenance, "index")
+                del provenance["index"]
+                images = [decode_png(one) for one in (photo, mask, completion)]
+                samples.append(Sample(index, images[0], images[1] > 0, images[2], provenance))
     except Exception as error:  # whatever tar, zlib and the decoder of PNG raise: see models.system.foreign
         raise ValueError(f"not a shard: {type(error).__name__}: {error}") from error
     return samples
@@ -204,7 +204,7 @@ def sample_spans(tar: tarfile.TarFile, length: int) -> list[tuple[tuple[int, int
 
 
 def decode_png(content: bytes) -> NDArray[np.uint8]:
-    """Pixels of a picture of a shard: (S, S) or (S, S, 3) uint8.
+    """Pixels of an image of a shard: (S, S) or (S, S, 3) uint8.
 
     Raises:
         ValueError: not a PNG of 8 bits, grey or RGB, of at most ``MAX_SIDE`` pixels a side.
@@ -212,13 +212,13 @@ def decode_png(content: bytes) -> NDArray[np.uint8]:
     """
     with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
         if max(image.size) > MAX_SIDE or image.mode not in ("L", "RGB"):
-            raise ValueError(f"a picture of {image.width}x{image.height}, mode {image.mode}")
+            raise ValueError(f"an image of {image.width}x{image.height}, mode {image.mode}")
         return np.asarray(image)
 
 
-def _png(picture: NDArray[np.uint8]) -> bytes:
+def _png(image: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG", compress_level=4)
+    Image.fromarray(image).save(buffer, format="PNG", compress_level=4)
     return buffer.getvalue()
 
 
@@ -231,8 +231,8 @@ def write_shard(folder: Path, shard: int, samples: Sequence[Sample]) -> None:
     path, content = shard_path(folder, shard), pack(samples)
     # An old hash beside a new shard would call it broken, which is safe; the other way round is not possible.
     write_atomically(path, content)
-    facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "samples": len(samples)}
-    write_atomically(path.with_suffix(".json"), f"{json.dumps(facts, indent=1, sort_keys=True)}\n".encode())
+    description = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content), "samples": len(samples)}
+    write_atomically(path.with_suffix(".json"), f"{json.dumps(description, indent=1, sort_keys=True)}\n".encode())
 
 
 def fault(folder: Path, shard: int, samples: int) -> str | None:
@@ -247,8 +247,8 @@ def fault(folder: Path, shard: int, samples: int) -> str | None:
     if not path.is_file():
         return "missing"
     try:
-        facts = read_json(path.with_suffix(".json"))
-        wanted = facts["sha256"], _whole(facts, "bytes"), _whole(facts, "samples")
+        description = read_json(path.with_suffix(".json"))
+        wanted = description["sha256"], _whole(description, "bytes"), _whole(description, "samples")
     except (OSError, KeyError, TypeError, ValueError):
         return "its hash is missing"
     if wanted[2] != samples:

@@ -31,7 +31,7 @@ def mean_fill(photo: Pixels, hole: Bools) -> Pixels:
         ValueError: no pixel is known.
     """
     if hole.all():
-        raise ValueError("the hole covers the whole picture: no pixel is known")
+        raise ValueError("the hole covers the whole image: no pixel is known")
     result = photo.copy()
     result[hole] = np.floor(photo[~hole].mean(axis=0) + 0.5).astype(np.uint8)
     return result

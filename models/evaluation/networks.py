@@ -6,7 +6,7 @@ from pathlib import Path
 from models.checkpoint import sha256
 from models.evaluation.protocol import Instruments
 from models.features.network import FeatureNetwork
-from models.features.perceptual import PerceptualNetwork, PictureDistance
+from models.features.perceptual import ImageDistance, PerceptualNetwork
 from models.features.pixels import SCALES
 
 NEEDS = {
@@ -34,7 +34,7 @@ def read_instruments(args: argparse.Namespace) -> tuple[Instruments, frozenset[s
     distances, given = {}, {key for key in ("features", "classifier", "inception", "inception_classes") if getattr(args, key)}
     if args.perceptual:
         network = PerceptualNetwork.read(args.perceptual)
-        distances[network.name] = PictureDistance(network)
+        distances[network.name] = ImageDistance(network)
         given.add("lpips" if network.heads else "perceptual")
     features = [_read(text) for text in args.features]
     classifiers = [_read(text) for text in args.classifier]

@@ -26,7 +26,7 @@ from models.photo.mask import read_mask
 Bools = NDArray[np.bool_]
 Fill = Callable[[Pixels, Bools], Pixels]
 Distance = Callable[[Pixels, Pixels], float]
-"""(result, photo), whole pictures -> distance, 0 for equal ones."""
+"""(result, photo), whole images -> distance, 0 for equal ones."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class Measured:
     Attributes:
         names: of the cases.
         families: of their holes.
-        shares: of the picture that the hole covers.
+        shares: of the image that the hole covers.
         figures: of each method.
-        vectors: (kind of vector, method or ``photo``) -> one vector a picture; kinds are ``features``, ``spatial`` and
+        vectors: (kind of vector, method or ``photo``) -> one vector an image; kinds are ``features``, ``spatial`` and
             ``classes``, with the network's name.
     """
 
@@ -118,7 +118,7 @@ def read_cases(photos: Sequence[Path], masks: Sequence[Path] | MaskFile, size: i
         ValueError: a file cannot be read, a photo is too small, a mask is empty or full, a file of masks of another size.
     """
     if isinstance(masks, MaskFile) and masks.size != size:
-        raise ValueError(f"the file of masks is for {masks.size}x{masks.size} pixels, the pictures are {size}x{size}")
+        raise ValueError(f"the file of masks is for {masks.size}x{masks.size} pixels, the images are {size}x{size}")
     for index, path in enumerate(photos):
         photo = centre_crop(read_photo(path).pixels, size, path)
         family: str | None = None
@@ -129,7 +129,7 @@ def read_cases(photos: Sequence[Path], masks: Sequence[Path] | MaskFile, size: i
             mask_path = masks[index % len(masks)]
             hole, name = read_hole(mask_path, size), mask_path.name
         else:
-            # A generator for each picture, so that the first N holes do not depend on how many follow.
+            # A generator for each image, so that the first N holes do not depend on how many follow.
             family, hole = sample_mask(size, np.random.default_rng([seed, index]))
             name = family
         yield Case(f"{path.name} {name}", photo, hole, family)
@@ -154,8 +154,8 @@ def read_hole(path: Path, size: int) -> Bools:
     Raises:
         ValueError: unreadable, or empty or full.
     """
-    picture = Image.fromarray(read_mask(path).values)
-    hole = np.asarray(picture.resize((size, size), Image.Resampling.NEAREST)) >= MASK_THRESHOLD
+    image = Image.fromarray(read_mask(path).values)
+    hole = np.asarray(image.resize((size, size), Image.Resampling.NEAREST)) >= MASK_THRESHOLD
     if hole.all() or not hole.any():
         raise ValueError(f"{path}: the mask is {'full' if hole.all() else 'empty'}; nothing can be measured with it")
     return hole
@@ -165,7 +165,7 @@ def measure(result: Pixels, case: Case, distances: Mapping[str, Distance] | None
     """All figures of one fill."""
     pixels = {name: metric(result, case.photo, case.hole) for name, metric in PIXEL_METRICS.items()}
     pixels |= {name: distance(result, case.photo) for name, distance in (distances or {}).items()}
-    fill, photo = ({name: energy(picture, case.hole) for name, energy in ENERGIES.items()} for picture in (result, case.photo))
+    fill, photo = ({name: energy(image, case.hole) for name, energy in ENERGIES.items()} for image in (result, case.photo))
     return Figures(pixels, fill, photo)
 
 
@@ -192,18 +192,18 @@ def evaluate(
         measured.shares.append(float(case.hole.mean()))
         for name, result in fills.items():
             measured.figures[name].append(measure(result, case, instruments.distances))
-        for name, picture in {"photo": case.photo, **fills}.items():
-            _respond(measured, instruments, name, picture)
+        for name, image in {"photo": case.photo, **fills}.items():
+            _respond(measured, instruments, name, image)
         if each:
             each(case, fills)
     return measured
 
 
-def _respond(measured: Measured, instruments: Instruments, name: str, picture: Pixels) -> None:
+def _respond(measured: Measured, instruments: Instruments, name: str, image: Pixels) -> None:
     for network in instruments.features:
-        response = network(picture)
+        response = network(image)
         measured.vectors.setdefault(("features", network.name, name), []).append(response.vector)
         if response.spatial is not None:
             measured.vectors.setdefault(("spatial", network.name, name), []).append(response.spatial)
     for network in instruments.classifiers:
-        measured.vectors.setdefault(("classes", network.name, name), []).append(network.probabilities(picture))
+        measured.vectors.setdefault(("classes", network.name, name), []).append(network.probabilities(image))

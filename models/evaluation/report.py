@@ -18,7 +18,7 @@ RESAMPLES = 10_000
 """Bootstrap resamples; their error on the interval's ends is about 1 % of its width."""
 
 SHARES = ((0.0, 0.2), (0.2, 0.4), (0.4, 1.0))
-"""Groups of holes by their share of the picture; the upper end belongs to the group."""
+"""Groups of holes by their share of the image; the upper end belongs to the group."""
 
 OUTPAINTING = ("half", "border")
 """Families of masks that widen a frame; the others erase something."""
@@ -32,21 +32,21 @@ class Report:
 
     Attributes:
         setting: how it was run.
-        pictures: how many.
+        images: how many.
         methods: :func:`summary` of each method, networks first.
         intervals: ends of the 95 % interval of each of these figures, by method.
         best_baseline: the better of ``CLASSICAL`` by hole PSNR.
         over_best_baseline: :func:`difference` of hole PSNR of each network to it.
         over_first_network: :func:`difference` of each further network to the first.
         distance_to_baselines: network -> classical baseline -> perceptual distance -> :func:`paired`, negative is better.
-        distributions: method -> measure -> value, such as ``FD-mobilenet``; of all pictures at once, hence without interval.
+        distributions: method -> measure -> value, such as ``FD-mobilenet``; of all images at once, hence without interval.
         unavailable: measure -> why it is missing.
         groups: group of holes -> method -> means of the group.
-        per_picture: name, family and share of the hole, and every figure of each method by its name.
+        per_image: name, family and share of the hole, and every figure of each method by its name.
     """
 
     setting: dict[str, object]
-    pictures: int
+    images: int
     methods: dict[str, dict[str, float]]
     intervals: dict[str, dict[str, list[float]]]
     best_baseline: str
@@ -56,11 +56,11 @@ class Report:
     distributions: dict[str, dict[str, float]]
     unavailable: dict[str, str]
     groups: dict[str, dict[str, dict[str, float]]]
-    per_picture: list[dict[str, object]]
+    per_image: list[dict[str, object]]
 
 
 def summary(figures: Sequence[Figures]) -> dict[str, float]:
-    """Means over pictures of what is measured in pixels, and the ratios of summed energies (``metrics.energy``)."""
+    """Means over images of what is measured in pixels, and the ratios of summed energies (``metrics.energy``)."""
     means = {name: float(np.mean([f.pixels[name] for f in figures])) for name in figures[0].pixels}
     fill, photo = ({name: float(sum(e[name] for e in side)) for name in ENERGIES} for side in _sides(figures))
     return means | ratios(fill, photo)
@@ -71,13 +71,13 @@ def _sides(figures: Sequence[Figures]) -> tuple[list[dict[str, float]], list[dic
 
 
 def intervals(figures: Sequence[Figures], seed: int = 0) -> dict[str, list[float]]:
-    """95 % percentile bootstrap over pictures (Efron, 1979) of every figure of :func:`summary`: [low, high]."""
+    """95 % percentile bootstrap over images (Efron, 1979) of every figure of :func:`summary`: [low, high]."""
     drawn = _resamples(len(figures), seed)
     found = {}
     for name in figures[0].pixels:
         values = np.array([f.pixels[name] for f in figures])
         found[name] = _ends(values[drawn].mean(axis=1))
-    # A resample is a weighting of the pictures, so the sums of all energies of all resamples are one product.
+    # A resample is a weighting of the images, so the sums of all energies of all resamples are one product.
     weights = np.stack([np.bincount(row, minlength=len(figures)) for row in drawn]).astype(np.float64)
     fill, photo = (weights @ np.array([[e[name] for name in ENERGIES] for e in side]) for side in _sides(figures))
     rows = [
@@ -88,7 +88,7 @@ def intervals(figures: Sequence[Figures], seed: int = 0) -> dict[str, list[float
 
 
 def paired(method: Sequence[Figures], other: Sequence[Figures], name: str, seed: int = 0) -> Interval:
-    """Mean difference of a figure, with a paired bootstrap over pictures.
+    """Mean difference of a figure, with a paired bootstrap over images.
 
     Returns:
         ``mean`` and the ends ``low`` and ``high`` of the 95 % interval.
@@ -112,7 +112,7 @@ def _ends(values: NDArray[np.float64]) -> list[float]:
 
 
 def distributions(measured: Measured, inception: frozenset[str]) -> dict[str, dict[str, float]]:
-    """Measures of all pictures at once, by method; ``photo`` is among the methods of the Inception Score only.
+    """Measures of all images at once, by method; ``photo`` is among the methods of the Inception Score only.
 
     Args:
         measured: with the vectors of every network.
@@ -153,7 +153,7 @@ def groups(measured: Measured) -> dict[str, dict[str, dict[str, float]]]:
             members.setdefault("outpainting" if family in OUTPAINTING else "inpainting", []).append(index)
             members.setdefault(f"family {family}", []).append(index)
     return {
-        group: {"pictures": {"count": float(len(which))}}
+        group: {"images": {"count": float(len(which))}}
         | {method: summary([rows[i] for i in which]) for method, rows in measured.figures.items()}
         for group, which in sorted(members.items())
     }
@@ -180,7 +180,7 @@ def report(
     distances = [name for name in figures[best][0].pixels if name.endswith("_distance")]
     return Report(
         setting=dict(setting),
-        pictures=len(measured.names),
+        images=len(measured.names),
         methods=means,
         intervals={name: intervals(rows) for name, rows in figures.items()},
         best_baseline=best,
@@ -194,7 +194,7 @@ def report(
         distributions=distributions(measured, inception),
         unavailable=dict(unavailable or {}),
         groups=groups(measured),
-        per_picture=[
+        per_image=[
             {"name": name, "family": measured.families[i], "hole_share": measured.shares[i]}
             | {key: {method: rows[i].pixels[key] for method, rows in figures.items()} for key in figures[best][0].pixels}
             for i, name in enumerate(measured.names)

@@ -1,4 +1,4 @@
-"""A sheet of pictures side by side: one row for each photo, one titled column for the photo, its hole and every method."""
+"""A sheet of images side by side: one row for each photo, one titled column for the photo, its hole and every method."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,13 +25,13 @@ def sheet(rows: Sequence[Mapping[str, Pixels]]) -> Pixels:
     """Draw the sheet.
 
     Args:
-        rows: pictures by column title; all of one size, all rows with the same titles.
+        rows: images by column title; all of one size, all rows with the same titles.
 
     Raises:
         ValueError: no rows.
     """
     if not rows:
-        raise ValueError("a sheet needs at least one row of pictures")
+        raise ValueError("a sheet needs at least one row of images")
     titles = list(rows[0])
     height, width = rows[0][titles[0]].shape[:2]
     page = Image.new("RGB", (len(titles) * (width + GAP) + GAP, TITLE + len(rows) * (height + GAP)), "white")
@@ -40,6 +40,6 @@ def sheet(rows: Sequence[Mapping[str, Pixels]]) -> Pixels:
     for column, title in enumerate(titles):
         left = GAP + column * (width + GAP)
         draw.text((left, 3), title, fill="black", font=font)
-        for row, pictures in enumerate(rows):
-            page.paste(Image.fromarray(pictures[title]), (left, TITLE + row * (height + GAP)))
+        for row, images in enumerate(rows):
+            page.paste(Image.fromarray(images[title]), (left, TITLE + row * (height + GAP)))
     return np.asarray(page)

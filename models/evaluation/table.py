@@ -28,7 +28,7 @@ def table(result: Report) -> str:
     columns = [key for key in COLUMNS if key in result.methods[first]]
     shown = {name: {COLUMNS[key][0]: COLUMNS[key][1].format(row[key]) for key in columns} for name, row in result.methods.items()}
     lines = [_grid(shown)]
-    lines.append(f"{result.pictures} pictures; differences of hole PSNR with 95 % intervals:")
+    lines.append(f"{result.images} images; differences of hole PSNR with 95 % intervals:")
     lines += [_gap(name, result.best_baseline, gap) for name, gap in result.over_best_baseline.items()]
     lines += [_gap(name, first, gap) for name, gap in result.over_first_network.items()]
     for name, others in result.distance_to_baselines.items():
@@ -38,9 +38,9 @@ def table(result: Report) -> str:
                 lines.append(f"  {name} against {other}, {key}: {figures} (less is better)")
     if result.distributions:
         lines += ["", _grid({name: {key: f"{v:.4f}" for key, v in row.items()} for name, row in result.distributions.items()})]
-    lines += ["", "hole PSNR dB by group of holes (number of pictures):"]
+    lines += ["", "hole PSNR dB by group of holes (number of images):"]
     by_group = {
-        f"{group} ({int(rows['pictures']['count'])})": {name: f"{rows[name]['hole_psnr_db']:.2f}" for name in result.methods}
+        f"{group} ({int(rows['images']['count'])})": {name: f"{rows[name]['hole_psnr_db']:.2f}" for name in result.methods}
         for group, rows in result.groups.items()
     }
     lines.append(_grid(by_group))

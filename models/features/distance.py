@@ -1,4 +1,4 @@
-"""How far two pictures are apart in a network's features."""
+"""How far two images are apart in a network's features."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ def perceptual_distance(a: Sequence[Tensor], b: Sequence[Tensor], heads: Sequenc
     """Mean over positions of the squared distance of channel-wise unit-normalised features (Zhang et al., 2018, eq. 1).
 
     Args:
-        a: taps of N pictures, (N, C, h, w) each.
+        a: taps of N images, (N, C, h, w) each.
         b: taps of N others.
         heads: weight of each channel of each tap, (C,) each: LPIPS, the sum over taps. None: all weights 1 and the mean over
             taps, which is not LPIPS.
 
     Returns:
-        (N,) float32, 0 for equal pictures (up to rounding, 1e-7).
+        (N,) float32, 0 for equal images (up to rounding, 1e-7).
     """
     if heads is None:
         return torch.stack([_unweighted(x, y).mean((1, 2)) for x, y in zip(a, b, strict=True)]).mean(0)

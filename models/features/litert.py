@@ -13,10 +13,10 @@ from models.system.quiet import without_standard_error
 
 
 def litert_network(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generic]]:
-    """A ``.tflite`` file as a function of a picture; it may end the process, see ``models.features.probe``.
+    """A ``.tflite`` file as a function of an image; it may end the process, see ``models.features.probe``.
 
     Raises:
-        ValueError: LiteRT refuses it, or it takes something else than one picture.
+        ValueError: LiteRT refuses it, or it takes something else than one image.
         ToolchainMissing: LiteRT is not installed.
     """
     try:
@@ -31,13 +31,13 @@ def litert_network(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[
         raise ValueError(f"{path}: LiteRT cannot read it ({error})") from error
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[-1]
     if len(source["shape"]) != 4 or source["shape"][3] != 3:
-        raise ValueError(f"{path}: its input is {list(source['shape'])}; one RGB picture (1, H, W, 3) is needed")
+        raise ValueError(f"{path}: its input is {list(source['shape'])}; one RGB image (1, H, W, 3) is needed")
     check_sides(int(source["shape"][1]), int(source["shape"][2]))
     if source["dtype"] == np.float32:
         scaled(np.zeros((1, 1, 3), np.uint8), scale, path)
 
-    def run(picture: Pixels) -> NDArray[np.generic]:
-        small = resized(picture, int(source["shape"][1]), int(source["shape"][2]))
+    def run(image: Pixels) -> NDArray[np.generic]:
+        small = resized(image, int(source["shape"][1]), int(source["shape"][2]))
         x: NDArray[np.generic] = scaled(small, scale, path) if source["dtype"] == np.float32 else small
         interpreter.set_tensor(source["index"], x[None].astype(source["dtype"]))
         interpreter.invoke()

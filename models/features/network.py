@@ -24,7 +24,7 @@ SPATIAL_CHANNELS = 7
 
 @dataclass(frozen=True)
 class Response:
-    """What a network says of one picture.
+    """What a network says of one image.
 
     Attributes:
         vector: (D,) its last output; a map of features is averaged over positions.
@@ -61,19 +61,19 @@ class FeatureNetwork:
         with reading(path):
             self._run = readers[path.suffix](path, scale)
 
-    def __call__(self, picture: Pixels) -> Response:
-        """Response to an (H, W, 3) uint8 picture, resized (bilinear, antialiased) where the network wants another size."""
+    def __call__(self, image: Pixels) -> Response:
+        """Response to an (H, W, 3) uint8 image, resized (bilinear, antialiased) where the network wants another size."""
         with reading(self._path):
-            output = np.asarray(self._run(picture), dtype=np.float64)
+            output = np.asarray(self._run(image), dtype=np.float64)
             if not output.size or not np.isfinite(output).all():
                 raise ValueError("its response is empty, or not finite")
         if output.ndim == 3 and output.shape[1] * output.shape[2] > 1:  # (C, h, w)
             return Response(output.mean(axis=(1, 2)), output[:SPATIAL_CHANNELS].ravel())
         return Response(output.ravel(), None)
 
-    def probabilities(self, picture: Pixels) -> Array:
+    def probabilities(self, image: Pixels) -> Array:
         """Class probabilities: what lies between 0 and 1 is scaled to add up to 1, logits are put through a softmax."""
-        vector = self(picture).vector
+        vector = self(image).vector
         if vector.min() >= 0 and 0 < vector.max() <= 1:
             return vector / vector.sum()  # an 8-bit softmax rounds small classes to 0 and adds up to less than 1
         powers = np.exp(vector - vector.max())
@@ -93,15 +93,15 @@ def _onnx(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.generi
         raise ValueError(f"{path}: ONNX Runtime cannot read it ({error})") from error
     port = session.get_inputs()[0]
     if len(port.shape) != 4 or 3 not in (port.shape[1], port.shape[3]):
-        raise ValueError(f"{path}: its input is {port.shape}; one RGB picture (1, 3, H, W) or (1, H, W, 3) is needed")
+        raise ValueError(f"{path}: its input is {port.shape}; one RGB image (1, 3, H, W) or (1, H, W, 3) is needed")
     first = port.shape[1] == 3
     sides = [side if isinstance(side, int) else None for side in (port.shape[2:] if first else port.shape[1:3])]
     check_sides(*(side for side in sides if side is not None))
     if port.type == "tensor(float)":
-        scaled(np.zeros((1, 1, 3), np.uint8), scale, path)  # refuses a missing scale now, not at the first picture
+        scaled(np.zeros((1, 1, 3), np.uint8), scale, path)  # refuses a missing scale now, not at the first image
 
-    def run(picture: Pixels) -> NDArray[np.generic]:
-        small = resized(picture, sides[0] or picture.shape[0], sides[1] or picture.shape[1])
+    def run(image: Pixels) -> NDArray[np.generic]:
+        small = resized(image, sides[0] or image.shape[0], sides[1] or image.shape[1])
         x: NDArray[np.generic] = small if port.type == "tensor(uint8)" else scaled(small, scale, path)
         x = x.transpose(2, 0, 1)[None] if first else x[None]
         return np.asarray(session.run(None, {port.name: np.ascontiguousarray(x)})[-1][0])
@@ -121,8 +121,8 @@ def _squeezenet(path: Path, scale: str | None) -> Callable[[Pixels], NDArray[np.
 
     network = SqueezeNetTaps.read(path)
 
-    def run(picture: Pixels) -> NDArray[np.generic]:
-        rgb = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    def run(image: Pixels) -> NDArray[np.generic]:
+        rgb = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.no_grad():
             return network(rgb)[-1][0].numpy()
 

@@ -62,8 +62,8 @@ class PerceptualNetwork:
         raise ValueError(f"{path}: no feature network that is known here; torchvision's squeezenet1_1 or vgg16 is needed")
 
 
-class PictureDistance:
-    """Perceptual distance of whole pictures, result against photo.
+class ImageDistance:
+    """Perceptual distance of whole images, result against photo.
 
     Args:
         network: what compares them.
@@ -74,13 +74,13 @@ class PictureDistance:
         self._photo: Pixels | None = None
 
     def __call__(self, result: Pixels, photo: Pixels) -> float:
-        """Distance of two (H, W, 3) uint8 pictures of one size; 0 for equal ones."""
+        """Distance of two (H, W, 3) uint8 images of one size; 0 for equal ones."""
         if photo is not self._photo:  # one photo is compared with the fills of every method
             self._photo, self._taps = photo, self._features(photo)
         return max(0.0, float(perceptual_distance(self._features(result), self._taps, self._network.heads)[0]))
 
-    def _features(self, picture: Pixels) -> list[Tensor]:
-        rgb = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    def _features(self, image: Pixels) -> list[Tensor]:
+        rgb = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
         with torch.no_grad():
             taps: list[Tensor] = self._network.taps(rgb)
         return taps

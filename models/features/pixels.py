@@ -22,14 +22,14 @@ SCALES: dict[str, Callable[[Array], Array]] = {
 """How a network with float inputs wants its pixels."""
 
 MAX_SIDE = 4096
-"""Largest pictures that a network may ask for; a picture is resized to what its input says."""
+"""Largest images that a network may ask for; an image is resized to what its input says."""
 
 
-def resized(picture: Pixels, height: int, width: int) -> Pixels:
+def resized(image: Pixels, height: int, width: int) -> Pixels:
     """(H, W, 3) at another size, bilinear and antialiased; the same array where it has that size."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def check_sides(*sides: int) -> None:
@@ -42,12 +42,12 @@ def check_sides(*sides: int) -> None:
         raise ValueError(f"its input has {' x '.join(map(str, sides))} pixels; 1 to {MAX_SIDE} a side are allowed")
 
 
-def scaled(picture: Pixels, scale: str | None, path: Path) -> NDArray[np.float32]:
-    """A picture in a network's own scale.
+def scaled(image: Pixels, scale: str | None, path: Path) -> NDArray[np.float32]:
+    """An image in a network's own scale.
 
     Raises:
         ValueError: no scale was given.
     """
     if scale is None:
         raise ValueError(f"{path}: takes floats; say how its pixels are scaled, one of {', '.join(SCALES)} (FILE:SCALE)")
-    return np.ascontiguousarray(SCALES[scale](picture.astype(np.float64)), dtype=np.float32)
+    return np.ascontiguousarray(SCALES[scale](image.astype(np.float64)), dtype=np.float32)

@@ -19,13 +19,13 @@ MEMORY_BYTES = 900 << 20
 """Address space that the trial may take beyond what a process has anyway; the largest feature networks take a third."""
 
 SECONDS = 300
-"""Of processor time; one picture takes the largest networks a few."""
+"""Of processor time; one image takes the largest networks a few."""
 
 _TRIED, _REFUSED = 0, 2
 
 
 def probe(path: Path, scale: str | None) -> None:
-    """Load a ``.tflite`` file and run it on one picture, elsewhere.
+    """Load a ``.tflite`` file and run it on one image, elsewhere.
 
     Raises:
         ValueError: it is refused, ends the process, or takes more memory or time than any network would.

@@ -85,7 +85,7 @@ class SqueezeNetTaps(nn.Module):
             raise ValueError(f"{path}: {error}") from error
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
-        """Features of pictures.
+        """Features of images.
 
         Args:
             rgb: (N, 3, H, W) float in [-1, 1].

@@ -39,7 +39,7 @@ def matches(cells: Pixels, reached: Bools, known: Bools, parameters: Parameters)
         parameters: ``patch`` and ``samples`` are used.
 
     Returns:
-        None where no patch is known, or the picture is smaller than one.
+        None where no patch is known, or the image is smaller than one.
     """
     patch = parameters.patch
     if min(reached.shape) < patch:
@@ -60,7 +60,7 @@ def matches(cells: Pixels, reached: Bools, known: Bools, parameters: Parameters)
 
 
 def _steps(side: int, patch: int) -> Positions:
-    """Corners of patches that overlap by half, the last one moved inwards where it would leave the picture."""
+    """Corners of patches that overlap by half, the last one moved inwards where it would leave the image."""
     return np.unique(np.append(np.arange(0, side - patch + 1, max(1, patch // 2)), side - patch))
 
 

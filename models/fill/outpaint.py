@@ -12,7 +12,7 @@ from models.fill.windows import Run, inpaint
 
 SIDES = ("left", "right", "top", "bottom")
 STEP = 4
-"""A side grows by at most this part of the picture's length at a time: beside what is added stands four times as much."""
+"""A side grows by at most this part of the image's length at a time: beside what is added stands four times as much."""
 
 
 @dataclass(frozen=True)

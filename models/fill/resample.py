@@ -15,7 +15,7 @@ _ROWS = 32
 
 
 def whole(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
-    """A picture whose sides are multiples of a factor: what is missing at the bottom and at the right is mirrored.
+    """An image whose sides are multiples of a factor: what is missing at the bottom and at the right is mirrored.
 
     Args:
         pixels: (H, W) or (H, W, 3), any dtype.

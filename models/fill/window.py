@@ -28,13 +28,13 @@ class Scaled:
 
     Attributes:
         factor: side of a network's pixel in the window's pixels.
-        picture: (size, size, 3) uint8: means over blocks, 0 in the hole; what is missing to a square is mirrored.
+        image: (size, size, 3) uint8: means over blocks, 0 in the hole; what is missing to a square is mirrored.
         hole: (size, size) bool.
-        shape: rows and columns of ``picture`` that are not mirrored.
+        shape: rows and columns of ``image`` that are not mirrored.
     """
 
     factor: int
-    picture: Pixels
+    image: Pixels
     hole: Bools
     shape: tuple[int, int]
 
@@ -51,8 +51,8 @@ def scaled(photo: Pixels, hole: Bools, size: int) -> Scaled:
     # A mirrored pixel under the hole is hole again: nothing leaks.
     small, small_hole = known_means(whole(photo, factor), whole(hole, factor), factor)
     margins = [(0, size - side) for side in small_hole.shape]
-    picture = np.pad(small, [*margins, (0, 0)], mode="symmetric")
-    return Scaled(factor, picture, np.pad(small_hole, margins, mode="symmetric"), small_hole.shape)
+    image = np.pad(small, [*margins, (0, 0)], mode="symmetric")
+    return Scaled(factor, image, np.pad(small_hole, margins, mode="symmetric"), small_hole.shape)
 
 
 def fill_window(
@@ -75,7 +75,7 @@ def fill_window(
     box = wanted or bounding_box(hole)
     # A hole thinner than half a pixel of the network is none to it: its surroundings are the fill.
     asked = bool(window.hole.any())
-    small = np.where(window.hole[:, :, None], run(window.picture, window.hole), window.picture) if asked else window.picture
+    small = np.where(window.hole[:, :, None], run(window.image, window.hole), window.image) if asked else window.image
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
     plain = with_tone_of_the_border(small, window.hole) if asked else small

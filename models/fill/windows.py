@@ -81,8 +81,8 @@ def check_pair(photo: Pixels, mask: Pixels) -> None:
 def _checked(run: Run, size: int, window: Box) -> Callable[[Pixels, Bools], Pixels]:
     """The network for one window; what it answers is looked at, because it may be anyone's."""
 
-    def network(picture: Pixels, hole: Bools) -> Pixels:
-        answer = run(image=picture, mask=hole.astype(np.uint8) * np.uint8(255))
+    def network(image: Pixels, hole: Bools) -> Pixels:
+        answer = run(image=image, mask=hole.astype(np.uint8) * np.uint8(255))
         if answer.dtype != np.uint8 or answer.shape != (size, size, 3):
             place = f"rows {window.top} to {window.bottom}, columns {window.left} to {window.right}"
             raise ValueError(

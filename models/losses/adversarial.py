@@ -1,6 +1,6 @@
 """Adversarial losses over maps of patch logits, and the gradient penalty that keeps their discriminators smooth.
 
-A logit counts by how much of its cell lies in the hole: what was kept is the same in both pictures and teaches nothing. Weights
+A logit counts by how much of its cell lies in the hole: what was kept is the same in both images and teaches nothing. Weights
 add up to one for each sample, so that a batch split over processes gives the same gradients.
 """
 

@@ -59,21 +59,21 @@ def pooled(padded: Tensor) -> Tensor:
         return F.avg_pool2d(F.avg_pool2d(padded, WINDOW, 1), WINDOW, 1)
 
 
-def moving_means(picture: Tensor) -> Tensor:
-    """:func:`smooth` of a whole picture, (N, C, H, W) float, continued past its border by the pixels there."""
-    return smooth(F.pad(picture, (WINDOW - 1,) * 4, mode="replicate"))
+def moving_means(image: Tensor) -> Tensor:
+    """:func:`smooth` of a whole image, (N, C, H, W) float, continued past its border by the pixels there."""
+    return smooth(F.pad(image, (WINDOW - 1,) * 4, mode="replicate"))
 
 
-def scale_coarse_gradient(picture: Tensor, share: float) -> Tensor:
-    """The picture itself, whose moving means pass on only ``share`` of their gradient.
+def scale_coarse_gradient(image: Tensor, share: float) -> Tensor:
+    """The image itself, whose moving means pass on only ``share`` of their gradient.
 
     A judge of it then shapes what is finer than the window, and leaves tone to the distances above.
 
     Args:
-        picture: (N, 3, H, W) float.
+        image: (N, 3, H, W) float.
         share: 0 (none) to 1 (all).
     """
     if share == 1:
-        return picture
-    held = (1 - share) * moving_means(picture)
-    return picture - held + held.detach()
+        return image
+    held = (1 - share) * moving_means(image)
+    return image - held + held.detach()

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 SMALLEST_SHARE = 0.02
-"""Holes under this share of the picture count as this large: a speck must not outweigh every other sample."""
+"""Holes under this share of the image count as this large: a speck must not outweigh every other sample."""
 
 
 def hole_area(hole: Tensor) -> Tensor:
-    """Pixels of each sample's hole, at least ``SMALLEST_SHARE`` of the picture; (N,)."""
+    """Pixels of each sample's hole, at least ``SMALLEST_SHARE`` of the image; (N,)."""
     return hole.sum((1, 2, 3)).clamp_min(SMALLEST_SHARE * hole[0].numel())
 
 

@@ -13,8 +13,8 @@ def hole_tv(fill: Tensor, target: Tensor, hole: Tensor) -> Tensor:
     The pairs across the hole's edge count: they are the seam. Arguments and result as for ``hole_l1``; divided by the hole's
     area and the three colours, so that a hole of twice the size does not weigh twice as much.
     """
-    picture = target + (fill - target) * hole
-    down = torch.abs(picture[:, :, 1:] - picture[:, :, :-1]) * torch.maximum(hole[:, :, 1:], hole[:, :, :-1])
-    right = torch.abs(picture[:, :, :, 1:] - picture[:, :, :, :-1]) * torch.maximum(hole[:, :, :, 1:], hole[:, :, :, :-1])
+    image = target + (fill - target) * hole
+    down = torch.abs(image[:, :, 1:] - image[:, :, :-1]) * torch.maximum(hole[:, :, 1:], hole[:, :, :-1])
+    right = torch.abs(image[:, :, :, 1:] - image[:, :, :, :-1]) * torch.maximum(hole[:, :, :, 1:], hole[:, :, :, :-1])
     total = F.pad(down, (0, 0, 0, 1)) + F.pad(right, (0, 1))
     return total.sum((1, 2, 3)).div(3 * hole_area(hole)).mean()

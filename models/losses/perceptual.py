@@ -1,4 +1,4 @@
-"""Perceptual loss: distance of two pictures in the features of a network that is given as a file, never substituted."""
+"""Perceptual loss: distance of two images in the features of a network that is given as a file, never substituted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def read_perceptual(path: Path, device: torch.device) -> Callable[[Tensor, Tenso
         device: where to put it.
 
     Returns:
-        (picture, photo), both (N, 3, H, W) float in [-1, 1] -> scalar, mean over samples; gradients reach the picture only.
+        (image, photo), both (N, 3, H, W) float in [-1, 1] -> scalar, mean over samples; gradients reach the image only.
 
     Raises:
         ValueError: not safetensors, or none of the known networks.
@@ -27,9 +27,9 @@ def read_perceptual(path: Path, device: torch.device) -> Callable[[Tensor, Tenso
     taps = network.taps.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
     heads = None if network.heads is None else [head.to(device) for head in network.heads]
 
-    def distance(picture: Tensor, photo: Tensor) -> Tensor:
+    def distance(image: Tensor, photo: Tensor) -> Tensor:
         with torch.no_grad():
             target = taps(photo)
-        return perceptual_distance(taps(picture), target, heads).mean()
+        return perceptual_distance(taps(image), target, heads).mean()
 
     return distance

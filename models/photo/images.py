@@ -13,7 +13,7 @@ from models.photo.place import check_output as check_output
 from models.photo.place import check_place as check_place
 from models.photo.place import write_atomically
 from models.photo.raster import Pixels as Pixels
-from models.photo.read import open_picture
+from models.photo.read import open_photo_file
 from models.photo.write import check_size
 
 
@@ -36,17 +36,17 @@ def read_photo(path: Path) -> Photo:
     """Read a photo of any common kind as 8-bit RGB.
 
     Raises:
-        ValueError: missing, no picture, truncated or damaged, a kind that is not read, or more than ``MAX_PIXELS``.
+        ValueError: missing, no photo, truncated or damaged, a kind that is not read, or more than ``MAX_PIXELS``.
         ToolchainMissing: HEIC, whose extra is not installed.
     """
-    picture = open_picture(path)
-    notes, raster = list(picture.notes), picture.pixels
+    photo = open_photo_file(path)
+    notes, raster = list(photo.notes), photo.pixels
     if raster.has_alpha:
         notes.append(f"{path}: its alpha channel is dropped")
     if raster.wide is not None:
         notes.append(f"{path}: 16 bits reduced to 8")
     # A grey file's profile describes another colour space than RGB.
-    return Photo(raster.rgb(), tuple(notes), picture.metadata.icc_profile if raster.colours == 3 else None)
+    return Photo(raster.rgb(), tuple(notes), photo.metadata.icc_profile if raster.colours == 3 else None)
 
 
 def write_photo(path: Path, pixels: Pixels, icc_profile: bytes | None = None) -> None:
@@ -58,7 +58,7 @@ def write_photo(path: Path, pixels: Pixels, icc_profile: bytes | None = None) ->
         icc_profile: colour profile to put into the file.
 
     Raises:
-        ValueError: the suffix is not known, or the picture is too large for the format.
+        ValueError: the suffix is not known, or the photo is too large for the format.
         OSError: the folder cannot be written or the disk is full.
     """
     check_output(path)

@@ -16,7 +16,7 @@ from PIL import Image
 from models.conventions import MASK_THRESHOLD
 from models.photo.mask_grow import MOST_GROWTH, grow
 from models.photo.raster import Raster, Wide
-from models.photo.read import open_picture
+from models.photo.read import open_photo_file
 
 Pixels = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
@@ -97,12 +97,12 @@ def read_mask(path: Path, size: tuple[int, int] | None = None, options: MaskOpti
         ValueError: as ``images.read_photo``; coloured, or of unclear meaning; of another size than the photo; without a hole,
             or nothing but hole.
     """
-    picture = open_picture(path)
-    notes = list(picture.notes)
+    photo = open_photo_file(path)
+    notes = list(photo.notes)
     if size is not None:
-        _check_size(path, picture.shape, size, options.fit)
-    values = _values(path, picture.pixels, options, notes)
-    del picture
+        _check_size(path, photo.shape, size, options.fit)
+    values = _values(path, photo.pixels, options, notes)
+    del photo
     if size is not None and values.shape != size:
         notes.append(f"{path}: scaled from {_shown(values.shape)} to the photo's {_shown(size)}")
         # Area average down, nearest neighbour up.
@@ -173,7 +173,7 @@ def _which(path: Path, planes: Sequence[Pixels], alpha: Pixels | None, notes: li
 
     Alpha can only where some pixel is less than half opaque. Then what is seen, the pixels that are at least half opaque,
     decides, because white is filled and black is kept: nothing but black leaves the filling to what is transparent, and so does
-    a picture, the photo with an erased hole. White, alone or beside black, and strokes of one colour could mean both.
+    a photo, the photo with an erased hole. White, alone or beside black, and strokes of one colour could mean both.
     """
     least = 255 if alpha is None else int(alpha.min())
     if alpha is None or least >= _HALF:
@@ -189,7 +189,7 @@ def _which(path: Path, planes: Sequence[Pixels], alpha: Pixels | None, notes: li
         notes.append(f"{path}: black, with transparent parts: what is transparent is filled")
         return "alpha"
     if (seen & (high >= _HALF) & ~bright & _coloured(low, high)).any() and not _one_colour(planes, seen):
-        notes.append(f"{path}: a picture with transparent parts: what is transparent is filled")
+        notes.append(f"{path}: an image with transparent parts: what is transparent is filled")
         return "alpha"
     raise ValueError(f"{path}: the mask is not clear, it has light and transparent parts; say which: {_SAY_WHICH}")
 
@@ -252,7 +252,7 @@ def _check_size(path: Path, mask: tuple[int, int], photo: tuple[int, int], fit: 
 def same_proportions(mask: tuple[int, int], photo: tuple[int, int]) -> bool:
     """Whether one size is the other one scaled, with each side rounded up or down to whole pixels.
 
-    There is a scale at which both sides of the larger picture come to less than one pixel from those of the smaller one.
+    There is a scale at which both sides of the larger photo come to less than one pixel from those of the smaller one.
     """
     small, large = sorted((mask, photo), key=lambda size: size[0] * size[1])
     return (small[0] - 1) * large[1] < (small[1] + 1) * large[0] and (small[1] - 1) * large[0] < (small[0] + 1) * large[1]

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.photo.formats import MAX_PIXELS, READ_FORMATS, size_text
 from models.photo.metadata import Metadata, collect
-from models.photo.picture import Picture
+from models.photo.photo_file import PhotoFile
 from models.photo.raster import Raster
 from models.photo.wide import is_wide_colour, read_wide_colour
 from models.system.errors import ToolchainMissing
@@ -41,7 +41,7 @@ _TURNED = {
 """What a viewer does for each EXIF orientation (EXIF 2.32, table 6)."""
 
 
-def open_picture(path: Path, *, editing: bool = False) -> Picture:
+def open_photo_file(path: Path, *, editing: bool = False) -> PhotoFile:
     """Read a photo of any common kind, in the mode it came in.
 
     Args:
@@ -50,7 +50,7 @@ def open_picture(path: Path, *, editing: bool = False) -> Picture:
             colour is reduced to 8, and nothing but pixels and colour profile is kept.
 
     Raises:
-        ValueError: missing, no picture, truncated or damaged, a kind that is not read, or more than ``MAX_PIXELS``.
+        ValueError: missing, no photo, truncated or damaged, a kind that is not read, or more than ``MAX_PIXELS``.
         ToolchainMissing: HEIC or 16-bit colour, whose extra is not installed.
     """
     notes: list[str] = []
@@ -72,9 +72,9 @@ def open_picture(path: Path, *, editing: bool = False) -> Picture:
                     notes.append(f"{path}: the first of its {frames} frames is used")
                 with without_standard_error() if image.format == "TIFF" else nullcontext():
                     image.load()
-                picture = _picture(path, image, editing, notes)
+                photo = _photo_file(path, image, editing, notes)
                 if frames > 1 and image.format == "MPO":
-                    picture.lost.append(f"{frames - 1} more pictures in the file (depth, gain map or preview)")
+                    photo.lost.append(f"{frames - 1} more images in the file (depth, gain map or preview)")
         except _TooLargeError as error:
             raise ValueError(str(error)) from None
         except Image.DecompressionBombError:
@@ -85,8 +85,8 @@ def open_picture(path: Path, *, editing: bool = False) -> Picture:
             raise ValueError(f"{path}: {error}") from error
         except _DECODING_ERRORS as error:
             raise ValueError(_why(path, error)) from error
-    picture.notes = notes + sorted({f"{path}: {text}" for text in warned})
-    return picture
+    photo.notes = notes + sorted({f"{path}: {text}" for text in warned})
+    return photo
 
 
 class _TooLargeError(Exception):
@@ -135,12 +135,12 @@ def _why(path: Path, error: Exception) -> str:
     if not head:
         return f"{path}: empty file"
     if isinstance(error, UnidentifiedImageError):
-        return f"{path}: not a picture that is read here ({', '.join(READ_FORMATS)}, HEIC)"
-    return f"{path}: truncated or damaged picture ({error})"
+        return f"{path}: not an image that is read here ({', '.join(READ_FORMATS)}, HEIC)"
+    return f"{path}: truncated or damaged image ({error})"
 
 
-def _picture(path: Path, image: Image.Image, editing: bool, notes: list[str]) -> Picture:
-    """What was decoded, upright and in one of the modes of :class:`Picture`."""
+def _photo_file(path: Path, image: Image.Image, editing: bool, notes: list[str]) -> PhotoFile:
+    """What was decoded, upright and in one of the modes of :class:`PhotoFile`."""
     kind = image.format or ""
     metadata, content = Metadata(icc_profile=image.info.get("icc_profile") or None), b""
     lost: list[str] = []
@@ -165,11 +165,11 @@ def _picture(path: Path, image: Image.Image, editing: bool, notes: list[str]) ->
             if metadata.icc_profile and editing:
                 lost.append(f"the colour profile, which is for {image.mode}")
             metadata = replace(metadata, icc_profile=None)
-    return Picture(path, kind, raster.shape, raster, metadata, jpeg, orientation, lost=lost)
+    return PhotoFile(path, kind, raster.shape, raster, metadata, jpeg, orientation, lost=lost)
 
 
 def _wide(image: Image.Image, content: bytes, editing: bool, notes: list[str], path: Path) -> NDArray[np.uint16] | None:
-    """16-bit values as stored, None of an 8-bit picture.
+    """16-bit values as stored, None of an 8-bit image.
 
     Raises:
         ValueError: values that do not fit into 16 bits.
@@ -190,10 +190,10 @@ def _wide(image: Image.Image, content: bytes, editing: bool, notes: list[str], p
 
 
 def _plain(image: Image.Image, path: Path, notes: list[str]) -> tuple[Image.Image, bool]:
-    """A picture of 8 bits as L, LA, RGB or RGBA, and whether its colour space was left."""
+    """An image of 8 bits as L, LA, RGB or RGBA, and whether its colour space was left."""
     mode = image.mode
     if mode == "F":
-        raise _RefusedError("floating-point pictures are not read; save it with 8 or 16 bits")
+        raise _RefusedError("floating-point images are not read; save it with 8 or 16 bits")
     if mode in ("CMYK", "LAB", "YCbCr", "HSV"):
         notes.append(f"{path}: {mode} converted to RGB without its colour profile")
         return image.convert("RGB"), True
@@ -201,7 +201,7 @@ def _plain(image: Image.Image, path: Path, notes: list[str]) -> tuple[Image.Imag
     if image.has_transparency_data and not target.endswith("A"):
         target += "A"
     if target not in ("L", "LA", "RGB", "RGBA"):
-        raise _RefusedError(f"pictures of mode {mode} are not read; save it as grey or RGB")
+        raise _RefusedError(f"images of mode {mode} are not read; save it as grey or RGB")
     if target == "LA":
         converted = image.convert("RGBA").convert("LA") if mode != "LA" else image
     elif target != mode:

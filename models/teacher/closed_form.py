@@ -13,16 +13,16 @@ from models.teacher.observation import Keep, Observation
 from models.teacher.schedule import Schedule, linear_schedule
 
 SIDE, LENGTH, OBSERVATIONS = 4, 1.5, 8
-"""A grey picture of 4x4 pixels, correlated over 1.5 of them; averages are over 8 observations."""
+"""A grey image of 4x4 pixels, correlated over 1.5 of them; averages are over 8 observations."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A prior and pictures of it of which some pixels are kept.
+    """A prior and images of it of which some pixels are kept.
 
     Attributes:
-        prior: of the pictures.
-        truths: (K, 1, side, side), the pictures.
+        prior: of the images.
+        truths: (K, 1, side, side), the images.
         known: (K, 1, side, side) bool, what is kept of each.
     """
 
@@ -31,14 +31,14 @@ class Problem:
     known: Tensor
 
     def posteriors(self) -> list[Mixture]:
-        """Of each picture, given its kept pixels."""
+        """Of each image, given its kept pixels."""
         pairs = zip(self.truths, self.known, strict=True)
         return [self.prior.posterior(keep_matrix(known), truth[known]) for truth, known in pairs]
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Means over the pictures of a problem; all are relative, 0 is perfect.
+    """Means over the images of a problem; all are relative, 0 is perfect.
 
     Attributes:
         mean: |sample mean - posterior mean| / sqrt(trace of the posterior covariance), over the unknown pixels.
@@ -56,7 +56,7 @@ class Errors:
 def field_problem(*, random_masks: bool = False) -> Problem:
     """A Gaussian field of which the upper half is known, or random pixels (half of them on average).
 
-    Where bars are measured, with the upper half known, the pictures are not drawn: how far a method's mean is off is
+    Where bars are measured, with the upper half known, the images are not drawn: how far a method's mean is off is
     proportional to what is seen, and differs by a sixth (standard deviation) between one set of eight draws and the next.
     """
     field = gaussian_field(SIDE, LENGTH)
@@ -95,7 +95,7 @@ def _drawn(prior: Mixture, random_masks: bool) -> Problem:
 
 
 def _sigma_points(field: Mixture, known: Tensor) -> Tensor:
-    """As many pictures as kept pixels, whose second moments over the kept pixels are the field's own.
+    """As many images as kept pixels, whose second moments over the kept pixels are the field's own.
 
     With S S = C, the columns of sqrt(M) S have the moments of C (Julier and Uhlmann, 1997, without the centre). Hidden pixels are
     as far from their mean as a draw is on average: were they the mean itself, a sampler that looked at them would pass.
@@ -108,9 +108,9 @@ def _sigma_points(field: Mixture, known: Tensor) -> Tensor:
     count = int(known.sum())
     apart = math.sqrt(count) * symmetric_root(covariance[known][:, known])
     spread = symmetric_root(field.posterior(keep_matrix(known), mean[known]).covariance()).sum(0)
-    pictures = mean + apart @ torch.linalg.solve(covariance[known][:, known], covariance[known]) + spread
-    pictures[:, known] = mean[known] + apart
-    return pictures.view(count, *field.shape)
+    images = mean + apart @ torch.linalg.solve(covariance[known][:, known], covariance[known]) + spread
+    images[:, known] = mean[known] + apart
+    return images.view(count, *field.shape)
 
 
 def draw(
@@ -123,25 +123,25 @@ def draw(
     conditional: bool = True,
     **knobs: object,
 ) -> Tensor:
-    """Draws for all pictures of a problem at once, (K, count, D).
+    """Draws for all images of a problem at once, (K, count, D).
 
     Args:
         sample: a sampler's function.
         problem: what to draw from.
         schedule: T and its variances.
-        count: draws for each picture.
+        count: draws for each image.
         seed: of all noise.
         conditional: whether the sampler is given the kept pixels.
         knobs: of the sampler.
     """
     rng = torch.Generator().manual_seed(seed)
-    pictures = len(problem.truths)
+    images = len(problem.truths)
     known = problem.known.repeat_interleave(count, 0)
     y = torch.where(known, problem.truths.repeat_interleave(count, 0), torch.zeros(()).double())
-    x = torch.randn(pictures * count, 1, SIDE, SIDE, generator=rng, dtype=torch.float64)
+    x = torch.randn(images * count, 1, SIDE, SIDE, generator=rng, dtype=torch.float64)
     observation = Observation(Keep(known), y) if conditional else None
     result = sample(problem.prior.denoiser, x, schedule, observation, rng=rng, **knobs)
-    return result.reshape(pictures, count, -1)
+    return result.reshape(images, count, -1)
 
 
 def errors(problem: Problem, draws: Tensor) -> Errors:
@@ -163,10 +163,10 @@ def errors(problem: Problem, draws: Tensor) -> Errors:
     return Errors(*(sum(column) / len(found) for column in zip(*found, strict=True)))
 
 
-def exact_guidance(problem: Problem, picture: int) -> Guidance:
-    """log p(y | x_t) of one picture of a Gaussian problem: what a perfect classifier says."""
-    known = problem.known[picture]
-    matrix, y = keep_matrix(known), problem.truths[picture][known]
+def exact_guidance(problem: Problem, image: int) -> Guidance:
+    """log p(y | x_t) of one image of a Gaussian problem: what a perfect classifier says."""
+    known = problem.known[image]
+    matrix, y = keep_matrix(known), problem.truths[image][known]
 
     def log_density(x: Tensor, schedule: Schedule, t: int) -> Tensor:
         clean = x / math.sqrt(float(schedule.alpha_bar[t]))

@@ -1,4 +1,4 @@
-"""The one interface of every teacher: D(x, sigma), the expected clean picture; foreign predictions are wrapped here, once."""
+"""The one interface of every teacher: D(x, sigma), the expected clean image; foreign predictions are wrapped here, once."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Denoiser(Protocol):
         """Denoise.
 
         Args:
-            x: (N, C, H, W) float, clean pictures in [-1, 1] plus noise.
+            x: (N, C, H, W) float, clean images in [-1, 1] plus noise.
             sigma: standard deviation of the noise, at least 0, the same for the whole batch.
 
         Returns:

@@ -33,7 +33,7 @@ class Teacher:
     Attributes:
         denoiser: D.
         schedule: of its training; samplers take it or a respaced one.
-        size: side of the square pictures it was trained on, in pixels.
+        size: side of the square images it was trained on, in pixels.
         sha256: of its weights and configurations, for provenance.
     """
 
@@ -86,7 +86,7 @@ def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
         raise ValueError(f"{folder}: the network wants class labels; an unconditional one is needed")
     size = settings.get("sample_size")
     if type(size) is not int or not 1 <= size <= MAX_SIDE:
-        raise ValueError(f"{folder}: sample_size is {size}; one number is needed, the side of the pictures")
+        raise ValueError(f"{folder}: sample_size is {size}; one number is needed, the side of the images")
     kind = noise.get("prediction_type", "epsilon")
     if kind not in PREDICTIONS:
         raise ValueError(f"{folder}: prediction_type is {kind!r}; allowed: {', '.join(PREDICTIONS)}")
@@ -97,10 +97,10 @@ def load_diffusers(folder: Path, device: str = "cpu") -> Teacher:
             with torch.device("meta"):
                 planned = diffusers.UNet2DModel.from_config(settings)
                 _check_weights(unet / WEIGHTS, planned)
-                # What fits together only in part (a norm of 0.5 groups) would fail at the first picture.
+                # What fits together only in part (a norm of 0.5 groups) would fail at the first image.
                 answer = planned(torch.zeros(1, 3, size, size), torch.zeros(1, dtype=torch.int64)).sample
             if answer.shape[2:] != (size, size) or answer.shape[1] < 3:
-                raise ValueError(f"its network makes {tuple(answer.shape)} of a picture of {size}x{size}")
+                raise ValueError(f"its network makes {tuple(answer.shape)} of an image of {size}x{size}")
             betas = diffusers.DDPMScheduler.from_config(noise).betas.double()
             network = diffusers.UNet2DModel.from_pretrained(unet, local_files_only=True, use_safetensors=True)
     except Exception as error:  # see models.system.foreign

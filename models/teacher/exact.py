@@ -1,6 +1,6 @@
 """Priors whose denoiser and posterior are known in closed form: the ground truth that samplers are measured against.
 
-A picture is a vector here, row by row. For a Gaussian, everything is Gaussian: x given x + sigma n, and x given A x
+An image is a vector here, row by row. For a Gaussian, everything is Gaussian: x given x + sigma n, and x given A x
 (Bishop, *Pattern Recognition and Machine Learning*, 2006, eq. 2.113 to 2.117). A mixture adds the responsibilities.
 """
 
@@ -13,13 +13,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Mixture:
-    """A mixture of Gaussians over pictures of one shape; with one component, a Gaussian field.
+    """A mixture of Gaussians over images of one shape; with one component, a Gaussian field.
 
     Attributes:
         weights: (K,) positive, adding up to 1.
         means: (K, D).
         covariances: (K, D, D), positive semi-definite.
-        shape: (C, H, W) of a picture, D = C H W.
+        shape: (C, H, W) of an image, D = C H W.
     """
 
     weights: Tensor
@@ -50,7 +50,7 @@ class Mixture:
         return torch.einsum("kn,knd->nd", shares, torch.stack(answers)).view_as(x)
 
     def posterior(self, matrix: Tensor, y: Tensor, sigma_y: float = 0.0) -> "Mixture":
-        """The pictures given y = A x + sigma_y n.
+        """The images given y = A x + sigma_y n.
 
         Args:
             matrix: A, (M, D), of full row rank.
@@ -95,7 +95,7 @@ class Mixture:
         return torch.einsum("k,kij->ij", self.weights, self.covariances) + torch.einsum("k,ki,kj->ij", self.weights, apart, apart)
 
     def responsibilities(self, x: Tensor, ridge: float = 1e-6) -> Tensor:
-        """Share of each component in given pictures, (N, K); ``ridge`` is added to the covariances, which may be singular."""
+        """Share of each component in given images, (N, K); ``ridge`` is added to the covariances, which may be singular."""
         flat = x.flatten(1)
         eye = ridge * torch.eye(flat.shape[1], dtype=flat.dtype)
         rows = zip(self.weights, self.means, self.covariances, strict=True)
@@ -103,10 +103,10 @@ class Mixture:
 
 
 def gaussian_field(side: int, length: float, *, mean: float = 0.0, dtype: torch.dtype = torch.float64) -> Mixture:
-    """A grey picture of side x side pixels with covariance exp(-d^2 / (2 length^2)) of pixels d apart, variance 1.
+    """A grey image of side x side pixels with covariance exp(-d^2 / (2 length^2)) of pixels d apart, variance 1.
 
     Args:
-        side: of the picture.
+        side: of the image.
         length: of the correlation, in pixels.
         mean: of every pixel.
         dtype: of all its tables.

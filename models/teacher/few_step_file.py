@@ -74,7 +74,7 @@ class FewStep:
     Attributes:
         denoiser: of pixels, or of halved subbands.
         schedule: its few steps; samplers take it as it is.
-        size: side of the square pictures it was trained on, in pixels.
+        size: side of the square images it was trained on, in pixels.
         sha256: of its file, for provenance.
         kind: ``ddgan`` or ``wavediff``, which is also the name of its sampler.
     """

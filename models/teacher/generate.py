@@ -124,7 +124,7 @@ def make_shard(
         seed: of the generation.
         source: photos and holes.
         completer: fills the holes.
-        batch: pictures of one call.
+        batch: images of one call.
         done: told how many samples were finished.
     """
     samples: list[Sample] = []
@@ -140,8 +140,8 @@ def make_shard(
         drawn = [source.draw(one) for one in seeds]
         photos, holes = np.stack([d[0] for d in drawn]), np.stack([d[1] for d in drawn])
         completions = completer(photos, holes, seeds)
-        for i, one, (photo, hole, facts), completion in zip(part, seeds, drawn, completions, strict=True):
-            samples.append(Sample(i, photo, hole, completion, {**facts, "seed": one, **index.settings}))
+        for i, one, (photo, hole, provenance), completion in zip(part, seeds, drawn, completions, strict=True):
+            samples.append(Sample(i, photo, hole, completion, {**provenance, "seed": one, **index.settings}))
         if len(part) < len(indices):
             write_atomically(kept, pack(samples[-len(part) :]))
         done(len(part))
@@ -169,7 +169,7 @@ def generate(
         seed: of the generation.
         source: photos and holes.
         completer: fills the holes.
-        batch: pictures of one call.
+        batch: images of one call.
         rank: this process, from 0.
         world: number of processes.
         only: shards to look at; default all.

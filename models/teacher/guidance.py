@@ -14,7 +14,7 @@ Guidance = Callable[[Tensor, Schedule, int], Tensor]
 
 
 def measurement(observation: Observation) -> Guidance:
-    """log p(y | x_t) where nothing is assumed of the picture: then x_0 given x_t is N(x_t / sqrt(alpha_bar_t), sigma_t^2).
+    """log p(y | x_t) where nothing is assumed of the image: then x_0 given x_t is N(x_t / sqrt(alpha_bar_t), sigma_t^2).
 
     It is what a classifier trained on noised measurements would learn under a flat prior. It pulls towards y less than the true
     likelihood does, which knows that neighbours are alike.
@@ -31,10 +31,10 @@ def measurement(observation: Observation) -> Guidance:
 
 
 def total_variation(weight: float, denoiser: Denoiser | None = None) -> Guidance:
-    """-weight times the anisotropic total variation (Rudin, Osher and Fatemi, 1992), of x_t or of the expected clean picture.
+    """-weight times the anisotropic total variation (Rudin, Osher and Fatemi, 1992), of x_t or of the expected clean image.
 
     Args:
-        weight: 1 / scale of the absolute differences, at least 0; pictures are in [-1, 1].
+        weight: 1 / scale of the absolute differences, at least 0; images are in [-1, 1].
         denoiser: where given, the variation is that of D(x_t), and its gradient goes through the network.
     """
 

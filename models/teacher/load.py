@@ -15,9 +15,9 @@ class LoadedTeacher:
     """What fills holes, and what must be known to use it.
 
     Attributes:
-        denoiser: of square pictures in [-1, 1].
+        denoiser: of square images in [-1, 1].
         schedule: the steps to walk.
-        size: side of the pictures it was trained on, in pixels.
+        size: side of the images it was trained on, in pixels.
         sha256: of its weights and configuration, for provenance.
     """
 
@@ -34,7 +34,7 @@ def load_teacher(path: Path, settings: SamplerSettings, device: str = "cpu", siz
         path: of ``--denoiser``.
         settings: sampler and steps.
         device: of the network.
-        size: refuse a teacher of another picture size.
+        size: refuse a teacher of another image size.
 
     Raises:
         ValueError: files are missing or damaged, or it is a teacher for other samplers, of another size or with fewer steps.
@@ -57,12 +57,12 @@ def load_teacher(path: Path, settings: SamplerSettings, device: str = "cpu", siz
         assert settings.steps is not None, "parse_settings fills it in"
         found = LoadedTeacher(teacher.denoiser, teacher.schedule.respaced(settings.steps), teacher.size, teacher.sha256)
     if size is not None and size != found.size:
-        raise ValueError(f"--size: {size} given, but {path} was trained on pictures of {found.size}")
+        raise ValueError(f"--size: {size} given, but {path} was trained on images of {found.size}")
     return found
 
 
 def network_calls(settings: SamplerSettings, schedule: Schedule) -> int:
-    """Calls of the network for one picture.
+    """Calls of the network for one image.
 
     Raises:
         ValueError: a travel out of range.

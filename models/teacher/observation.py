@@ -1,4 +1,4 @@
-"""What is known of a picture: y = A x + sigma_y n, with linear operators whose pseudo-inverse is known in closed form.
+"""What is known of an image: y = A x + sigma_y n, with linear operators whose pseudo-inverse is known in closed form.
 
 All of them have orthogonal rows of equal length, A A^T = gram I, so that A^+ = A^T / gram and every formula of the samplers that
 has an inverse of A A^T in it is a division. Compositions that keep this property are operators too.
@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 
 
 class Operator(Protocol):
-    """A linear map of pictures (N, C, H, W) to measurements."""
+    """A linear map of images (N, C, H, W) to measurements."""
 
     gram: float
     """A A^T = gram I."""
@@ -36,7 +36,7 @@ class Operator(Protocol):
 
 
 class Keep:
-    """Inpainting: the kept pixels. Measurements have the picture's shape and are 0 in the hole.
+    """Inpainting: the kept pixels. Measurements have the image's shape and are 0 in the hole.
 
     Args:
         known: (N or 1, 1, H, W) bool, True where the pixel is kept.
@@ -48,7 +48,7 @@ class Keep:
         self.known = known
 
     def apply(self, x: Tensor) -> Tensor:
-        """The picture, cleared in the hole."""
+        """The image, cleared in the hole."""
         return torch.where(self.known, x, torch.zeros((), dtype=x.dtype, device=x.device))
 
     pinv = apply
@@ -59,7 +59,7 @@ class Grey:
     """Colourisation: the mean of the colours, (N, 1, H, W).
 
     Args:
-        colours: C of the picture.
+        colours: C of the image.
     """
 
     def __init__(self, colours: int = 3) -> None:
@@ -91,7 +91,7 @@ class BlockAverage:
     def apply(self, x: Tensor) -> Tensor:
         """Mean over blocks."""
         if x.shape[2] % self.factor or x.shape[3] % self.factor:
-            raise ValueError(f"pictures of {tuple(x.shape[2:])} do not divide into blocks of {self.factor}x{self.factor}")
+            raise ValueError(f"images of {tuple(x.shape[2:])} do not divide into blocks of {self.factor}x{self.factor}")
         return F.avg_pool2d(x, self.factor)
 
     def pinv(self, y: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class Compose:
 
 @dataclass(frozen=True)
 class Observation:
-    """A measurement of the pictures to be sampled.
+    """A measurement of the images to be sampled.
 
     Attributes:
         operator: A.

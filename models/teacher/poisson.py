@@ -1,7 +1,7 @@
 """Poisson blending: the gradients of a fill, the colours of its surroundings (Perez, Gangnet and Blake, 2003).
 
-Few-step and guided samplers leave a fill lighter or darker than the photo around it; solving for the picture that has the
-fill's gradients and the photo's border removes exactly that. A whole picture of the sampler's is shifted on both sides of the
+Few-step and guided samplers leave a fill lighter or darker than the photo around it; solving for the image that has the
+fill's gradients and the photo's border removes exactly that. A whole image of the sampler's is shifted on both sides of the
 hole's edge; a composite is not, and must be called one: see :func:`poisson_blend`.
 """
 
@@ -20,7 +20,7 @@ def poisson_blend(fill: Array, photo: Array, hole: Bools, *, composite: bool = F
     """Minimise the difference of gradients to ``fill`` in the hole, with the kept pixels of ``photo`` as border (eq. 3 and 4).
 
     The discrete form is eq. 7: for every hole pixel p, sum over its neighbours q of (f_p - f_q) = sum of (g_p - g_q), where g is
-    the fill and f_q is the photo's at kept q. Neighbours outside the picture are left out, which is a border without force.
+    the fill and f_q is the photo's at kept q. Neighbours outside the image are left out, which is a border without force.
 
     The gradient between a hole pixel and a kept one is the fill's too, as in the paper, so the fill's own kept pixels count. In a
     composite (fill equal to photo wherever the photo is kept) that gradient is the very edge that one would be rid of: the
@@ -28,7 +28,7 @@ def poisson_blend(fill: Array, photo: Array, hole: Bools, *, composite: bool = F
     the guidance across the hole's edge is 0 (``composite``): colours go on smoothly there, and gradients inside stay the fill's.
 
     Args:
-        fill: (H, W, C), a whole picture; only the hole and the pixels beside it matter. uint8, or any float of any range.
+        fill: (H, W, C), a whole image; only the hole and the pixels beside it matter. uint8, or any float of any range.
         photo: (H, W, C) of the same type; only the kept pixels beside the hole matter.
         hole: (H, W), True where ``fill`` is wanted.
         composite: whether the fill's pixels outside the hole are the photo's, so that they say nothing of the fill's own tone.
@@ -38,7 +38,7 @@ def poisson_blend(fill: Array, photo: Array, hole: Bools, *, composite: bool = F
         Kept pixels are the photo's, to the bit. An empty hole gives a copy.
 
     Raises:
-        ValueError: shapes or types do not match, the hole is the whole picture, or a value that matters is not finite.
+        ValueError: shapes or types do not match, the hole is the whole image, or a value that matters is not finite.
         ToolchainMissing: SciPy is not installed.
     """
     if fill.shape != photo.shape or fill.dtype != photo.dtype or photo.ndim != 3:
@@ -46,13 +46,13 @@ def poisson_blend(fill: Array, photo: Array, hole: Bools, *, composite: bool = F
     if hole.shape != photo.shape[:2] or hole.dtype != np.bool_:
         raise ValueError(f"hole is {hole.shape} {hole.dtype}; {photo.shape[:2]} bool is needed")
     if photo.dtype != np.uint8 and not np.issubdtype(photo.dtype, np.floating):
-        raise ValueError(f"pictures are {photo.dtype}; uint8 and floats are allowed")
+        raise ValueError(f"images are {photo.dtype}; uint8 and floats are allowed")
     result = photo.copy()
     if not hole.any() or photo.size == 0:
         return result
-    # Any smaller part of the hole has a kept neighbour: a picture is connected, so a part that nothing ends is all of it.
+    # Any smaller part of the hole has a kept neighbour: an image is connected, so a part that nothing ends is all of it.
     if hole.all():
-        raise ValueError("the hole is the whole picture and touches no kept pixel: nothing says how bright it should be")
+        raise ValueError("the hole is the whole image and touches no kept pixel: nothing says how bright it should be")
     border = _grown(hole) & ~hole
     if not (np.isfinite(fill[hole | border]).all() and np.isfinite(photo[border]).all()):
         raise ValueError("fill and photo must be finite in the hole and beside it")

@@ -35,7 +35,7 @@ def complete(
     """Fill the holes of a batch of photos.
 
     Args:
-        denoiser: of pictures of this size in [-1, 1]; for ``ddgan`` and ``wavediff``, their generator.
+        denoiser: of images of this size in [-1, 1]; for ``ddgan`` and ``wavediff``, their generator.
         schedule: to walk, already respaced.
         settings: sampler and knobs.
         photos: (N, H, W, 3) uint8.

@@ -1,6 +1,6 @@
 """Noise schedules in the papers' variance-preserving letters, and the order in which a sampler visits their steps.
 
-x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps for t = 0 ... T; alpha_bar_0 = 1, so x_0 is the picture itself and every
+x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps for t = 0 ... T; alpha_bar_0 = 1, so x_0 is the image itself and every
 index below is the papers' own. Tables are float64: alpha_bar runs through four decades.
 """
 
@@ -24,7 +24,7 @@ class Schedule:
         betas: (T + 1,) float64; ``betas[t]`` in (0, 1) for t >= 1, ``betas[0]`` is 0 and never used.
 
     Raises:
-        ValueError: no step, a beta outside (0, 1), or nothing left of the picture at the last step.
+        ValueError: no step, a beta outside (0, 1), or nothing left of the image at the last step.
     """
 
     betas: Tensor
@@ -37,7 +37,7 @@ class Schedule:
             raise ValueError("every beta of a schedule must lie between 0 and 1")
         last = float(self.alpha_bar[-1])
         if last < LEAST_SIGNAL:
-            raise ValueError(f"alpha_bar_T of a schedule is {last:.1g}; below {LEAST_SIGNAL:.1g} nothing of the picture is left")
+            raise ValueError(f"alpha_bar_T of a schedule is {last:.1g}; below {LEAST_SIGNAL:.1g} nothing of the image is left")
 
     @property
     def steps(self) -> int:

@@ -75,28 +75,30 @@ def run_configuration(args: argparse.Namespace, presets: Mapping[str, Config], n
 
 
 def require_same(
-    args: argparse.Namespace, facts: Mapping[str, str], stored: Mapping[str, str], options: Mapping[str, str]
+    args: argparse.Namespace, provenance: Mapping[str, str], stored: Mapping[str, str], options: Mapping[str, str]
 ) -> None:
     """Refuse to go on with other data than a run began with.
 
     Args:
         args: of the command.
-        facts: of this part of the run.
+        provenance: of this part of the run.
         stored: of the run so far.
-        options: name of a fact -> the option that decides it.
+        options: name of an entry -> the option that decides it.
 
     Raises:
         ValueError: naming the option.
     """
     for name, option in options.items():
-        if facts.get(name) != stored.get(name):
+        if provenance.get(name) != stored.get(name):
             raise ValueError(f"{option}: not what the run in {args.out} was trained with; begin another run")
 
 
-def provenance(args: argparse.Namespace, config: RunConfig, photos: Photos, facts: Mapping[str, str]) -> dict[str, str]:
+def published_header(
+    args: argparse.Namespace, config: RunConfig, photos: Photos, provenance: Mapping[str, str]
+) -> dict[str, str]:
     """What a published network says of its training."""
     return {
-        **facts,
+        **provenance,
         "licence": args.licence,
         "photos": str(len(photos)),
         "config": config.to_json(),
@@ -156,7 +158,7 @@ def describe(args: argparse.Namespace, recipe: "Recipe[Batch]") -> None:
             "command": ["python", "-m", "models", *sys.argv[1:]],
             "data": str(args.data),
             "photos": photos,
-            **recipe.state.facts,
+            **recipe.state.provenance,
             "device": str(engine.device),
             "processes": engine.processes,
             "threads": torch.get_num_threads(),

@@ -12,6 +12,9 @@ from models.spec import SPECS
 from models.system.foreign import parse_json
 from models.training.run_config import RunConfig, checked_types
 
+RENAMED = {"rounding": "fake_quantisation", "rounding_interval": "fake_quantisation_interval"}
+"""Settings as states of before the renaming call them."""
+
 
 @dataclass(frozen=True)
 class TrainConfig(RunConfig):
@@ -22,7 +25,7 @@ class TrainConfig(RunConfig):
     Attributes:
         preset: row of ``PRESETS`` that it began as.
         spec: name of a row of ``SPECS``.
-        stages: (first step, picture size, batch) in ascending order of first step; the batch is that of all processes together.
+        stages: (first step, image size, batch) in ascending order of first step; the batch is that of all processes together.
         steps: total optimiser steps; the learning rates fall to zero over the last ``decay_steps`` of them.
         decay_steps: length of the linear decay.
         warmup_steps: length of the linear warm-up.
@@ -40,8 +43,9 @@ class TrainConfig(RunConfig):
         feature_matching: weight of the distance of the discriminators' features.
         perceptual: weight of the distance of a given network's features; needs its file.
         perceptual_interval: that distance is taken in every so many steps and weighs as many times as much, like the penalty.
-        rounding: weight of the squared distance in the hole to the fill of the rounded network (``losses/rounding.py``).
-        rounding_interval: that distance is taken in every so many steps and weighs as many times as much.
+        fake_quantisation: weight of the squared distance in the hole to the fill of the network rounded to eight bits
+            (``losses/fake_quantisation.py``), which makes it calm under quantisation (QAT).
+        fake_quantisation_interval: that distance is taken in every so many steps and weighs as many times as much.
         pairs_share: how many of the samples are a teacher's completions where a run is given some (``--pairs``); 0 to 1.
         precision: ``fp32``, or ``bf16`` for autocast, or ``auto``: bf16 where the processor multiplies it natively.
         seed: of initial weights, crops and masks.
@@ -72,8 +76,8 @@ class TrainConfig(RunConfig):
     feature_matching: float = 0.0
     perceptual: float = 0.0
     perceptual_interval: int = 1
-    rounding: float = 0.0
-    rounding_interval: int = 2
+    fake_quantisation: float = 0.0
+    fake_quantisation_interval: int = 2
     pairs_share: float = 0.5
     precision: str = "auto"
     seed: int = 0
@@ -83,7 +87,7 @@ class TrainConfig(RunConfig):
         self.require(self.precision in ("auto", "fp32", "bf16"), f"precision is {self.precision!r}; allowed: auto, fp32, bf16")
         self.require(self.steps >= 1 and self.decay_steps >= 0, "steps must be at least 1 and decay_steps at least 0")
         triples = all(isinstance(s, tuple) and len(s) == 3 and all(type(v) is int for v in s) for s in self.stages)
-        self.require(bool(self.stages) and triples, f"stages are {self.stages}; each is [first step, picture size, batch]")
+        self.require(bool(self.stages) and triples, f"stages are {self.stages}; each is [first step, image size, batch]")
         self.require(self.stages[0][0] == 0, "the first stage must begin at step 0")
         self.require([s[0] for s in self.stages] == sorted({s[0] for s in self.stages}), "stages must begin at ascending steps")
         multiple = SPECS[self.spec].multiple
@@ -101,11 +105,11 @@ class TrainConfig(RunConfig):
         betas = len(self.betas) == 2 and all(type(b) is float and 0 <= b < 1 for b in self.betas)
         self.require(betas, f"betas are {self.betas}; two numbers between 0 and 1 are needed")
         self.require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
-        for name in ("r1_gamma", "feature_matching", "perceptual", "rounding"):
+        for name in ("r1_gamma", "feature_matching", "perceptual", "fake_quantisation"):
             self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
         self.require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
         self.require(0 <= self.pairs_share <= 1, f"pairs_share is {self.pairs_share}; it must lie between 0 and 1")
-        for name in ("r1_interval", "perceptual_interval", "rounding_interval"):
+        for name in ("r1_interval", "perceptual_interval", "fake_quantisation_interval"):
             self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
         matched = self.feature_matching == 0 or bool(self.discriminators)
         self.require(matched, "feature_matching needs a discriminator, whose features it compares")
@@ -115,16 +119,16 @@ class TrainConfig(RunConfig):
         object.__setattr__(self, "discriminators", dict(sorted(self.discriminators.items())))
 
     def stage(self, step: int) -> tuple[int, int]:
-        """(picture size, batch of all processes together) at a step."""
+        """(image size, batch of all processes together) at a step."""
         return next((size, batch) for first, size, batch in reversed(self.stages) if step >= first)
 
-    def perceived(self, step: int) -> bool:
+    def is_perceptual_step(self, step: int) -> bool:
         """Whether the perceptual distance is taken at a step."""
         return self.perceptual > 0 and step % self.perceptual_interval == 0
 
-    def rounded(self, step: int) -> bool:
-        """Whether the distance to the rounded network's fill is taken at a step."""
-        return self.rounding > 0 and step % self.rounding_interval == 0
+    def is_fake_quantisation_step(self, step: int) -> bool:
+        """Whether the distance to the fill of the quantised network is taken at a step."""
+        return self.fake_quantisation > 0 and step % self.fake_quantisation_interval == 0
 
     @property
     def opponents_peak(self) -> float:
@@ -140,6 +144,7 @@ class TrainConfig(RunConfig):
         """
         try:
             raw = parse_json(text)
+            raw = {RENAMED.get(key, key): value for key, value in raw.items()}
             raw["stages"] = tuple(tuple(stage) for stage in raw["stages"])
             raw["betas"] = tuple(raw["betas"])
             return cls(**checked_types(cls, raw))

@@ -1,4 +1,4 @@
-"""What a run tells: a progress bar, ``log.jsonl``, TensorBoard scalars and sample pictures."""
+"""What a run tells: a progress bar, ``log.jsonl``, TensorBoard scalars and sample images."""
 
 import json
 import sys
@@ -67,7 +67,7 @@ class RunLog:
         Args:
             step: steps taken so far.
             figures: losses and gradient norms.
-            images: pictures of the step, of all processes.
+            images: images of the step, of all processes.
             networks_s: seconds that the networks and the optimisers took; the rest is loading, logging, saving.
         """
         for name, value in figures.items():
@@ -103,13 +103,13 @@ class RunLog:
         self._board.add_image("samples", page, step, dataformats="HWC")
 
 
-def _png(picture: Pixels) -> bytes:
+def _png(image: Pixels) -> bytes:
     import io
 
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
+    Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()
 
 

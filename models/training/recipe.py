@@ -56,7 +56,7 @@ class Recipe(Protocol[Batch]):
         ...
 
     def images(self, step: int) -> int:
-        """Pictures of a step's batch, of all processes."""
+        """Images of a step's batch, of all processes."""
         ...
 
     def step(self, batch: Batch) -> dict[str, float]:

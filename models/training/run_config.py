@@ -52,7 +52,7 @@ class RunConfig:
         """Decay of the moving average at a step; short at first so that the initial weights are forgotten."""
         return min(self.ema_decay, (step + 1) / (step + 10))
 
-    def penalised(self, step: int) -> bool:
+    def is_penalty_step(self, step: int) -> bool:
         """Whether the discriminators' gradient penalty is taken at a step."""
         return self.r1_gamma > 0 and step % self.r1_interval == 0
 

@@ -19,7 +19,7 @@ FILE = "state.safetensors"
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 OWN = ("format", "step", "config")
-"""Entries of the header that are no facts."""
+"""Entries of the header that are not provenance."""
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -30,24 +30,24 @@ class RunState:
 
     Attributes:
         networks: everything that is optimised, by name; the first one is what is trained for, others are its opponents.
-        average: moving average of the first one's weights, what is evaluated and shipped.
+        ema: exponential moving average of the first one's weights, what is evaluated and shipped.
         optimizers: Adam for each network.
         step: optimiser steps taken so far.
-        facts: what else must be the same when the run goes on (hash of the photos, weights it began from); text.
+        provenance: what else must be the same when the run goes on (hash of the photos, weights it began from); text.
     """
 
     networks: dict[str, nn.Module]
-    average: nn.Module
+    ema: nn.Module
     optimizers: dict[str, torch.optim.Adam]
     step: int
-    facts: dict[str, str]
+    provenance: dict[str, str]
 
     @classmethod
-    def around(cls, networks: dict[str, nn.Module], betas: tuple[float, float], facts: Mapping[str, str]) -> Self:
+    def around(cls, networks: dict[str, nn.Module], betas: tuple[float, float], provenance: Mapping[str, str]) -> Self:
         """State at step 0 around networks that are on their device."""
-        average = copy.deepcopy(next(iter(networks.values()))).requires_grad_(False).eval()
+        ema = copy.deepcopy(next(iter(networks.values()))).requires_grad_(False).eval()
         optimizers = {name: torch.optim.Adam(n.parameters(), betas=betas, foreach=True) for name, n in networks.items()}
-        return cls(networks, average, optimizers, 0, dict(facts))
+        return cls(networks, ema, optimizers, 0, dict(provenance))
 
     @property
     def main(self) -> nn.Module:
@@ -60,25 +60,26 @@ class RunState:
             optimizer.zero_grad(set_to_none=True)
 
     def apply(self, config: RunConfig) -> None:
-        """Let every optimiser take its step at the rates of the schedule, then move the average."""
+        """Let every optimiser take its step at the rates of the schedule, then move the EMA."""
         for index, optimizer in enumerate(self.optimizers.values()):
             rate = config.rate(self.step, config.opponents_peak if index else config.learning_rate)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
-        self.update_average(config.ema(self.step))
+        self.update_ema(config.ema(self.step))
         self.step += 1
 
-    def update_average(self, decay: float) -> None:
-        """average <- decay average + (1 - decay) weights."""
-        average: list[Tensor] = [*self.average.parameters()]
+    def update_ema(self, decay: float) -> None:
+        """ema <- decay ema + (1 - decay) weights."""
+        averaged: list[Tensor] = [*self.ema.parameters()]
         weights: list[Tensor] = [*self.main.parameters()]
         with torch.no_grad():
-            torch._foreach_lerp_(average, weights, 1 - decay)
+            torch._foreach_lerp_(averaged, weights, 1 - decay)
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors under stable names; Adam's moments are zeros before the first step."""
-        found = {f"average.{name}": value.detach() for name, value in self.average.named_parameters()}
+        # "average." is the name in the format of the file.
+        found = {f"average.{name}": value.detach() for name, value in self.ema.named_parameters()}
         for prefix, network in self.networks.items():
             for name, parameter in network.named_parameters():
                 moments = self.optimizers[prefix].state.get(parameter, {})
@@ -90,7 +91,7 @@ class RunState:
     def save(self, path: Path, config: RunConfig) -> None:
         """Write atomically; a full disk leaves the previous state as it was."""
         tensors = {name: value.contiguous().cpu() for name, value in self.tensors().items()}
-        header = {**self.facts, "format": config.FORMAT, "step": str(self.step), "config": config.to_json()}
+        header = {**self.provenance, "format": config.FORMAT, "step": str(self.step), "config": config.to_json()}
         write_atomically(path, sorted_header(save(tensors, metadata=header)))
 
     def restore(self, path: Path) -> None:
@@ -103,9 +104,9 @@ class RunState:
             tensors, header = read_safetensors(path)
             check_tensors(path, tensors, self.tensors())
             self.step = stored_step(header)
-        self.facts = {key: value for key, value in header.items() if key not in OWN}
+        self.provenance = {key: value for key, value in header.items() if key not in OWN}
         with torch.no_grad():
-            for name, value in self.average.named_parameters():
+            for name, value in self.ema.named_parameters():
                 value.copy_(tensors[f"average.{name}"])
             for prefix, network in self.networks.items():
                 for name, parameter in network.named_parameters():

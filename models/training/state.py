@@ -20,12 +20,12 @@ class TrainState(RunState):
     """Live state of a student's run: the generator under the empty name, discriminators under theirs in ``DISCRIMINATORS``."""
 
     @staticmethod
-    def fresh(config: TrainConfig, device: torch.device, facts: Mapping[str, str] | None = None) -> "TrainState":
+    def fresh(config: TrainConfig, device: torch.device, provenance: Mapping[str, str] | None = None) -> "TrainState":
         """State at step 0; initial weights are a function of the seed."""
         torch.manual_seed(config.seed)
         networks: dict[str, nn.Module] = {"": _channels_last(Generator(SPECS[config.spec]), device)}
         networks |= {name: _channels_last(DISCRIMINATORS[name](), device) for name in config.discriminators}
-        return TrainState.around(networks, config.betas, facts or {})
+        return TrainState.around(networks, config.betas, provenance or {})
 
     @staticmethod
     def load(path: Path, device: torch.device, settings: Sequence[str] = ()) -> tuple["TrainState", TrainConfig]:
@@ -52,7 +52,7 @@ class TrainState(RunState):
     @property
     def shipped(self) -> Generator:
         """The moving average as the generator that it is."""
-        return cast(Generator, self.average)
+        return cast(Generator, self.ema)
 
     @property
     def discriminators(self) -> dict[str, nn.Module]:
@@ -60,9 +60,9 @@ class TrainState(RunState):
         return {name: network for name, network in self.networks.items() if name}
 
     def start_from(self, generator: Generator) -> None:
-        """Take over the weights of another generator of the same spec, also as the average."""
+        """Take over the weights of another generator of the same spec, also as the EMA."""
         with torch.no_grad():
-            for network in (self.generator, self.average):
+            for network in (self.generator, self.ema):
                 for own, other in zip(network.parameters(), generator.parameters(), strict=True):
                     own.copy_(other)
 

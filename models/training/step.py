@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from models.conventions import PIXEL_SCALE
-from models.discriminators import Judgement
+from models.discriminators import DiscriminatorOutput
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL, hole_weights, r1_penalty
 from models.losses.coarse import scale_coarse_gradient
+from models.losses.fake_quantisation import fake_quantised_fill
 from models.losses.feature_matching import feature_matching
 from models.losses.hole_l2 import hole_l2
-from models.losses.rounding import rounded_fill
 from models.training.config import TrainConfig
 from models.training.descent import descend
 from models.training.state import TrainState
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it imports Accelerate, which only training needs
     from models.training.engine import Engine
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
-"""(picture, photo) -> scalar distance; both (N, 3, H, W) in [-1, 1]."""
+"""(image, photo) -> scalar distance; both (N, 3, H, W) in [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,26 @@ def train_step(
     fake = real + (fill - real) * hole
     figures = {name: LOSSES[name](fill, real, hole) for name in config.losses}
     total = torch.stack([config.losses[name] * value for name, value in figures.items()]).sum()
-    if config.perceived(state.step):
+    if config.is_perceptual_step(state.step):
         assert perceptual is not None, "main() refuses a perceptual weight without its network"
         with engine.autocast():
             figures["perceptual"] = perceptual(fake, real)
         total = total + config.perceptual_interval * config.perceptual * figures["perceptual"]
-    if config.rounded(state.step):
+    if config.is_fake_quantisation_step(state.step):
         with engine.autocast():
-            rough = rounded_fill(state.generator, real * (1 - hole), hole)
+            rough = fake_quantised_fill(state.generator, real * (1 - hole), hole)
         # Gradients through both: what they have in common cancels, the network's response to the rounding is left.
-        figures["rounding"] = hole_l2(rough.float(), fill, hole)
-        total = total + config.rounding_interval * config.rounding * figures["rounding"]
+        figures["fake_quantisation"] = hole_l2(rough.float(), fill, hole)
+        total = total + config.fake_quantisation_interval * config.fake_quantisation * figures["fake_quantisation"]
     judged = scale_coarse_gradient(fake, config.coarse_gradient)
     for name, weight in config.discriminators.items():
-        found = _game(state.discriminators[name], real, judged, hole, config, engine, penalised=config.penalised(state.step))
+        found = _adversarial_losses(
+            state.discriminators[name], real, judged, hole, config, engine, with_penalty=config.is_penalty_step(state.step)
+        )
         total = total + weight * found.generator + config.feature_matching * found.matching
         # Backward here: the generator's graph does not reach these parameters, and the other one can be freed.
         found.discriminator.backward()
-        figures[f"{name}_generator"], figures[f"{name}_discriminator"] = found.generator, found.game
+        figures[f"{name}_generator"], figures[f"{name}_discriminator"] = found.generator, found.discriminator_alone
         if config.feature_matching:
             figures[f"{name}_matching"] = found.matching
         if found.penalty is not None:
@@ -83,40 +85,40 @@ def train_step(
 
 
 @dataclass(frozen=True)
-class _Game:
-    """Losses of one discriminator: its own with the penalty, the game alone, the generator's side, the features."""
+class AdversarialLosses:
+    """Losses around one discriminator: its own with the penalty and without, the generator's, the distance of its features."""
 
     discriminator: Tensor
-    game: Tensor
+    discriminator_alone: Tensor
     generator: Tensor
     matching: Tensor
     penalty: Tensor | None
 
 
-def _game(
-    network: nn.Module, real: Tensor, fake: Tensor, hole: Tensor, config: TrainConfig, engine: "Engine", *, penalised: bool
-) -> _Game:
+def _adversarial_losses(
+    network: nn.Module, real: Tensor, fake: Tensor, hole: Tensor, config: TrainConfig, engine: "Engine", *, with_penalty: bool
+) -> AdversarialLosses:
     rule = ADVERSARIAL[config.adversarial]
     count = len(real)
     with engine.autocast():
-        both: list[Judgement] = network(torch.cat([real, fake.detach()]), torch.cat([hole, hole]))
+        both: list[DiscriminatorOutput] = network(torch.cat([real, fake.detach()]), torch.cat([hole, hole]))
         with _frozen(network):
-            fooled: list[Judgement] = network(fake, hole)
-    weights = [hole_weights(hole, (j.logits.shape[2], j.logits.shape[3])) for j in fooled]
+            of_fake: list[DiscriminatorOutput] = network(fake, hole)
+    weights = [hole_weights(hole, (j.logits.shape[2], j.logits.shape[3])) for j in of_fake]
     pairs = list(zip(both, weights, strict=True))
-    game = torch.stack([rule.discriminator(j.logits[:count], j.logits[count:], w) for j, w in pairs]).mean()
-    own, penalty = game, None
-    if penalised:
+    alone = torch.stack([rule.discriminator(j.logits[:count], j.logits[count:], w) for j, w in pairs]).mean()
+    own, penalty = alone, None
+    if with_penalty:
         # In float32 and on its own: second derivatives are beyond what bf16 resolves.
         photo = real.detach().requires_grad_()
         penalty = r1_penalty(photo, [j.logits for j in network(photo, hole)])
-        own = game + config.r1_interval * config.r1_gamma / 2 * penalty
+        own = alone + config.r1_interval * config.r1_gamma / 2 * penalty
     matching = torch.zeros((), device=real.device)
     if config.feature_matching:
-        terms = [feature_matching(a.features, [f[:count] for f in b.features], hole) for a, b in zip(fooled, both, strict=True)]
+        terms = [feature_matching(a.features, [f[:count] for f in b.features], hole) for a, b in zip(of_fake, both, strict=True)]
         matching = torch.stack(terms).mean()
-    deceit = torch.stack([rule.generator(j.logits, w) for j, w in zip(fooled, weights, strict=True)]).mean()
-    return _Game(own, game, deceit, matching, penalty)
+    generator_loss = torch.stack([rule.generator(j.logits, w) for j, w in zip(of_fake, weights, strict=True)]).mean()
+    return AdversarialLosses(own, alone, generator_loss, matching, penalty)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from models.training.state import TrainState
 from models.training.step import Batch, Perceptual, train_step
 
 SAMPLES = 6
-"""Pictures of a sample sheet; always the same ones, so that a run can be watched."""
+"""Images of a sample sheet; always the same ones, so that a run can be watched."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ class Student:
 
 
 def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig) -> Pixels:
-    """Photo, hole and fill by the average, of the first crops of step 0 at the size of the last stage; (H, W, 3) uint8."""
+    """Photo, hole and fill by the EMA, of the first crops of step 0 at the size of the last stage; (H, W, 3) uint8."""
     last = config.stages[-1][1]
     still = type(config)(spec=config.spec, stages=((0, last, SAMPLES),), seed=config.seed)
     batch = make_batch(photos, still, 0)
-    device = next(state.average.parameters()).device
+    device = next(state.ema.parameters()).device
     real = batch.photos.to(device).float() / PIXEL_SCALE - 1
     hole = batch.holes.to(device).float()
     with torch.no_grad():
-        fill = state.average(real * (1 - hole), hole)
+        fill = state.ema(real * (1 - hole), hole)
     composite = ((real + (fill - real) * hole).clamp(-1, 1) + 1) * PIXEL_SCALE
     fills = composite.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     rows = []

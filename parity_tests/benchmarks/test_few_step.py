@@ -26,7 +26,7 @@ def test_what_it_prints(capsys):
     arguments = ["few_step", "--size", "16", "--batch", "2", "--threads", "1", "--rounds", "3"]
     assert run_main(main, [*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    times, sizes = found["seconds_per_picture"], found["parameters"]
+    times, sizes = found["seconds_per_image"], found["parameters"]
     assert found["time_ratio"] == pytest.approx(times["ddgan"] / times["wavediff"])
     assert found["size_ratio"] == pytest.approx(sizes["ddgan"] / sizes["wavediff"])
     assert found["size_ratio"] > 1

@@ -41,7 +41,7 @@ def call(here, monkeypatch, capsys):
 
 
 def test_both_fills_are_measured_on_the_same_holes(call):
-    code, out, err = call("--json", "figures.json", "--pictures", "pictures")
+    code, out, err = call("--json", "figures.json", "--images", "images")
     assert code == 0
     assert "2 photos, holes of 80 pixels" in out
     assert "small.png: 300 x 80 pixels are too few" in err
@@ -52,7 +52,7 @@ def test_both_fills_are_measured_on_the_same_holes(call):
         assert 0.3 < row["auto"]["detail"] < 2
         assert row["auto"] != row["off"]
         assert row["auto"]["distance"] > 0
-    assert len(list(Path("pictures").iterdir())) == 4
+    assert len(list(Path("images").iterdir())) == 4
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -264,7 +264,7 @@ def test_load_refuses_what_is_not_whole(cli, tmp_path):
 
 @pytest.mark.slow
 def test_calibration_on_a_folder_of_photos(cli, tmp_path, tiny_checkpoint):
-    """128 pictures calibrate; the table is kept beside the artefacts, and verify finds it there."""
+    """128 images calibrate; the table is kept beside the artefacts, and verify finds it there."""
     import skimage.data
 
     photos = tmp_path / "photos"

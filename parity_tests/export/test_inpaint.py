@@ -140,7 +140,7 @@ def test_a_real_artefact_fills_like_its_checkpoint(here, call):
     subprocess.run(words, check=True, env={"PYTHONPATH": str(Path(__file__).parents[2])})
     assert call("photo.png", "mask.png", "b.png", *SMALL)[0] == 0
     a, b = (read_photo(Path(name)).pixels.astype(int) for name in ("a.png", "b.png"))
-    assert np.abs(a - b).max() <= 2  # one level in the network's picture, scaled by a filter with overshoot
+    assert np.abs(a - b).max() <= 2  # one level in the network's image, scaled by a filter with overshoot
     assert fill(call, folder / "model.onnx", "c.png")[0] == 0
     assert Path("c.png").read_bytes() == Path("a.png").read_bytes()
     model = folder / "model.onnx"

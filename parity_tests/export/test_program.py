@@ -10,8 +10,8 @@ from export.sources import read_source
 from models.checkpoint import save_checkpoint
 from models.generator import Generator
 from models.spec import ModelSpec
-from quantize.program import QuantizedProgram
 from quantize.schemes import SCHEMES
+from quantize.table import QuantizationTable
 
 TINY = ModelSpec("tiny", widths=(8, 16), blocks=(1, 1))
 
@@ -24,7 +24,7 @@ def test_the_licence_comes_from_the_checkpoint(tmp_path, header, licence):
 
 
 def test_a_calibration_of_another_checkpoint_is_refused():
-    table = QuantizedProgram("tiny", "a" * 64, {}, {})
+    table = QuantizationTable("tiny", "a" * 64, {}, {})
     program = Program(Generator(TINY), 32, SCHEMES["fp32"], "uint8", "b" * 64)
     with pytest.raises(ValueError, match="belongs to checkpoint aaaaaaaaaaaa"):
         dataclasses.replace(program, scheme=SCHEMES["w8a8"], calibration=table)

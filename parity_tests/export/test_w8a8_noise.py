@@ -15,7 +15,7 @@ from export.parity import probes, psnr_db, results
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.generator import fold
 from models.inpainter import Uint8Shell
-from quantize.program import Activation, QuantizedProgram, calibration_path
+from quantize.table import Activation, QuantizationTable, calibration_path
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def measured():
     """Probes, results of the quantised program, and how far they are from the float network's."""
     probe_set = probes(SIZE)
     folded = fold(load_checkpoint(SHIPPED), SIZE, SIZE)
-    table = QuantizedProgram.load(calibration_path(SHIPPED))
+    table = QuantizationTable.load(calibration_path(SHIPPED))
     program = results(eager(table.apply(folded, SIZE)), probe_set, "uint8", noisy=False)
     exact = results(eager(folded), probe_set, "uint8", noisy=False)
     return probe_set, program, pooled_db(program, exact, probe_set)
@@ -59,7 +59,7 @@ def test_a_file_is_no_further_from_the_program_than_eight_bits_are(shipped_artif
 def test_a_saturating_tensor_is_further(measured):
     """The planted error: one scale of about a hundred is far too small (with these weights 17 dB against 39)."""
     probe_set, program, quantisation_db = measured
-    table = QuantizedProgram.load(calibration_path(SHIPPED))
+    table = QuantizationTable.load(calibration_path(SHIPPED))
     name = "up.0.1"
     planted = {**table.activations, name: Activation(table.activations[name].scale / 16, table.activations[name].zero_point)}
     folded = fold(load_checkpoint(SHIPPED), SIZE, SIZE)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from parity_tests.fuzz.picture_readers import PICTURE
+from parity_tests.fuzz.image_readers import IMAGE
 
 
 def make_squeezenet(folder: Path) -> None:
@@ -31,7 +31,7 @@ def read_squeezenet(folder: Path) -> object:
     from models.features.network import FeatureNetwork
     from models.features.perceptual import PerceptualNetwork
 
-    return PerceptualNetwork.read(folder / "net.safetensors"), FeatureNetwork(folder / "net.safetensors")(PICTURE)
+    return PerceptualNetwork.read(folder / "net.safetensors"), FeatureNetwork(folder / "net.safetensors")(IMAGE)
 
 
 def make_features(suffix: str) -> Callable[[Path], None]:
@@ -47,6 +47,6 @@ def read_features(suffix: str) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
         from models.features.network import FeatureNetwork
 
-        return FeatureNetwork(folder / f"net{suffix}", "unit").probabilities(PICTURE)
+        return FeatureNetwork(folder / f"net{suffix}", "unit").probabilities(IMAGE)
 
     return read

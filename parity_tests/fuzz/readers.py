@@ -7,7 +7,7 @@ from pathlib import Path
 
 from parity_tests.fuzz.artefact_readers import make_artefact, make_model, read_artefact, read_model, seal_artefact
 from parity_tests.fuzz.feature_readers import make_features, make_squeezenet, read_features, read_squeezenet
-from parity_tests.fuzz.picture_readers import (
+from parity_tests.fuzz.image_readers import (
     make_index,
     make_mask_file,
     make_masks,

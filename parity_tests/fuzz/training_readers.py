@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity_tests.fuzz.picture_readers import PICTURE
+from parity_tests.fuzz.image_readers import IMAGE
 
 
 def tiny():
@@ -44,9 +44,9 @@ def make_calibration(folder: Path) -> None:
 
 def read_calibration(folder: Path) -> object:
     from models.generator import fold
-    from quantize.program import QuantizedProgram
+    from quantize.table import QuantizationTable
 
-    table = QuantizedProgram.load(folder / "tiny.calibration.json")
+    table = QuantizationTable.load(folder / "tiny.calibration.json")
     table._check_weights(dict(fold(tiny(), 32, 32).named_parameters()))
     return table
 
@@ -162,7 +162,7 @@ def make_shards(folder: Path) -> None:
     from models.data.shards import Sample, ShardIndex, settle_index, write_shard
 
     settle_index(folder, ShardIndex(3, 2, 24, {"sampler": "none"}))
-    photo, hole = PICTURE[:, :24], PICTURE[:, :24, 0] > 200
+    photo, hole = IMAGE[:, :24], IMAGE[:, :24, 0] > 200
     samples = [Sample(i, photo, hole, np.where(hole[:, :, None], 7, photo).astype(np.uint8), {"seed": i}) for i in range(3)]
     write_shard(folder, 0, samples[:2])
     write_shard(folder, 1, samples[2:])

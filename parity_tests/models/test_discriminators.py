@@ -27,10 +27,10 @@ def _scales(name, network):
 
 def _inputs(count=2, size=128, seed=0):
     rng = torch.Generator().manual_seed(seed)
-    picture = torch.rand(count, 3, size, size, generator=rng) * 2 - 1
+    image = torch.rand(count, 3, size, size, generator=rng) * 2 - 1
     hole = torch.zeros(count, 1, size, size)
     hole[:, :, size // 4 : size // 2, size // 3 :] = 1
-    return picture, hole
+    return image, hole
 
 
 def test_every_discriminator_is_described_here():
@@ -39,9 +39,9 @@ def test_every_discriminator_is_described_here():
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_another_hole_gives_other_logits(name):
-    network, (picture, hole) = _network(name), _inputs()
+    network, (image, hole) = _network(name), _inputs()
     with torch.no_grad():
-        for before, after in zip(network(picture, hole), network(picture, hole.flip(3)), strict=True):
+        for before, after in zip(network(image, hole), network(image, hole.flip(3)), strict=True):
             assert (before.logits != after.logits).any()
             assert all((a != b).any() for a, b in zip(before.features, after.features, strict=True))
 
@@ -49,12 +49,12 @@ def test_another_hole_gives_other_logits(name):
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_samples_of_a_batch_are_independent(name):
     """Statistics over the batch would tie them together, and two processes would not equal one."""
-    network, (picture, hole) = _network(name), _inputs(3)
-    picture.requires_grad_()
+    network, (image, hole) = _network(name), _inputs(3)
+    image.requires_grad_()
     hole.requires_grad_()
-    judgements = network(picture, hole)
+    judgements = network(image, hole)
     sums = [value[1].sum() for j in judgements for value in (j.logits, *j.features)]
-    for gradient in torch.autograd.grad(torch.stack(sums).sum(), (picture, hole)):
+    for gradient in torch.autograd.grad(torch.stack(sums).sum(), (image, hole)):
         assert gradient[1].any()
         assert not gradient[[0, 2]].any()
 
@@ -80,9 +80,9 @@ def test_shapes(name, size):
         assert judgement.logits.shape == (1, 1, sides[-1], sides[-1])
 
 
-def _extent(value, picture):
+def _extent(value, image):
     """Height and width of the pixels that a value depends on."""
-    (gradient,) = torch.autograd.grad(value, picture, retain_graph=True)
+    (gradient,) = torch.autograd.grad(value, image, retain_graph=True)
     rows, columns = gradient[0].abs().sum(0).nonzero().T
     return int(rows.max() - rows.min()) + 1, int(columns.max() - columns.min()) + 1
 
@@ -90,35 +90,35 @@ def _extent(value, picture):
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_patches_have_the_size_of_their_closed_form(name):
     """A 4x4 convolution of stride 2 adds 3 steps of its input: 1 + 3 (2^n - 1) after n; the last 3x3 one adds 2 of 2^n."""
-    network, (picture, hole) = _network(name), _inputs(1, 512)
-    picture.requires_grad_()
-    for judgement, (pixels, halvings) in zip(network(picture, hole), _scales(name, network), strict=True):
+    network, (image, hole) = _network(name), _inputs(1, 512)
+    image.requires_grad_()
+    for judgement, (pixels, halvings) in zip(network(image, hole), _scales(name, network), strict=True):
         centre = judgement.logits.shape[2] // 2
         features = pixels * (1 + 3 * (2**halvings - 1)) + SMOOTHING.get(name, 0)
-        assert _extent(judgement.features[-1][0, :, centre, centre].sum(), picture) == (features, features)
+        assert _extent(judgement.features[-1][0, :, centre, centre].sum(), image) == (features, features)
         logits = features + pixels * 2 * 2**halvings
-        assert _extent(judgement.logits[0, 0, centre, centre], picture) == (logits, logits)
+        assert _extent(judgement.logits[0, 0, centre, centre], image) == (logits, logits)
         if (pixels, halvings) == (1, 5):  # the figure in the docstring
             assert features == 94
 
 
-def _input_of_patches(network, picture, hole):
+def _input_of_patches(network, image, hole):
     """What the wavelet discriminator hands to the patch discriminator inside it."""
     seen = []
     handle = network.patches.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
     with torch.no_grad():
-        network(picture, hole)
+        network(image, hole)
     handle.remove()
     return seen[0].float().numpy()
 
 
 def test_the_wavelet_one_judges_the_subbands_of_pywavelets():
-    network, (picture, hole) = _network("wavelet"), _inputs(2, 32)
+    network, (image, hole) = _network("wavelet"), _inputs(2, 32)
     hole[0, 0, 3, 5] = 1  # a quarter of a block
-    ll, (hl, lh, hh) = pywt.dwt2(picture.numpy().astype(np.float64), "haar", axes=(2, 3))
+    ll, (hl, lh, hh) = pywt.dwt2(image.numpy().astype(np.float64), "haar", axes=(2, 3))
     bands = np.stack([0.5 * ll, DETAIL_GAIN * lh, DETAIL_GAIN * hl, DETAIL_GAIN * hh], axis=2)
     share = hole.numpy().reshape(2, 1, 16, 2, 16, 2).mean((3, 5))
-    got = _input_of_patches(network, picture, hole)
+    got = _input_of_patches(network, image, hole)
     np.testing.assert_allclose(got[:, :12], bands.reshape(2, 12, 16, 16), atol=1e-5)
     np.testing.assert_array_equal(got[:, 12:], share)
     # The harness can fail: two bands changed places.
@@ -133,10 +133,10 @@ def test_logits_are_float32_under_autocast(name):
 
 
 def test_subbands_are_taken_in_float32_under_autocast():
-    network, (picture, hole) = _network("wavelet"), _inputs(1, 32)
-    plain = _input_of_patches(network, picture, hole)
+    network, (image, hole) = _network("wavelet"), _inputs(1, 32)
+    plain = _input_of_patches(network, image, hole)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        np.testing.assert_array_equal(_input_of_patches(network, picture, hole), plain)
+        np.testing.assert_array_equal(_input_of_patches(network, image, hole), plain)
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)

@@ -73,9 +73,9 @@ def test_sizes_that_do_not_fit_are_refused():
 
 def test_hole_is_seen():
     """The hole's channel reaches the output: a generator that ignores it would take grey photos for holes."""
-    picture = torch.zeros(1, 3, 32, 32)
+    image = torch.zeros(1, 3, 32, 32)
     with torch.inference_mode():
-        a, b = (small_generator()(picture, torch.full((1, 1, 32, 32), value)) for value in (0.0, 1.0))
+        a, b = (small_generator()(image, torch.full((1, 1, 32, 32), value)) for value in (0.0, 1.0))
     assert not torch.allclose(a, b, atol=1e-3)
 
 

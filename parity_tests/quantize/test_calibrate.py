@@ -19,7 +19,7 @@ from quantize import __main__ as cli
 from quantize import calibrate as module
 from quantize.calibrate import calibrate, samples
 from quantize.observers import RANGES
-from quantize.program import QuantizedProgram, calibration_path
+from quantize.table import QuantizationTable, calibration_path
 
 PHOTOS = {"astronaut.png": skimage.data.astronaut, "chelsea.png": skimage.data.chelsea, "coffee.png": skimage.data.coffee}
 
@@ -86,7 +86,7 @@ def test_the_command_writes_beside_the_checkpoint_and_prints_the_path(folder, ch
     out, err = capsys.readouterr()
     assert out.strip() == str(calibration_path(checkpoint))
     assert "128 or more are needed for a table that is shipped" in err
-    table = QuantizedProgram.load(calibration_path(checkpoint))
+    table = QuantizationTable.load(calibration_path(checkpoint))
     assert table.checkpoint_sha256 == sha256(checkpoint)
     assert sorted(p.name for p in checkpoint.parent.iterdir()) == ["mine.calibration.json", "mine.safetensors"]
 
@@ -135,12 +135,12 @@ def test_sixteen_bit_photos_are_not_clipped(tmp_path):
 def test_bad_input_is_one_line_and_exit_2(folder, checkpoint, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "a.jpg").write_bytes(b"no picture")
+    (tmp_path / "broken" / "a.jpg").write_bytes(b"no image")
     good = ["calibrate", "--checkpoint", checkpoint, "--data", folder]
     cases = {
         "no such folder": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "none"],
         "no photos": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "empty"],
-        "not a picture": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "broken"],
+        "not an image": ["calibrate", "--checkpoint", checkpoint, "--data", tmp_path / "broken"],
         "128 are needed": good,
         "no such file": ["calibrate", "--checkpoint", tmp_path / "none", "--data", folder],
         "--count: 0 given, at least 1 is needed": [*good, "--count", 0],

@@ -13,7 +13,7 @@ from models.evaluation.metrics.pixels import hole_psnr
 from models.generator import fold
 from models.inpainter import Uint8Shell
 from quantize.coverage import expected_counts, float_operators, region_counts
-from quantize.program import Activation, QuantizedProgram, calibration_path
+from quantize.table import Activation, QuantizationTable, calibration_path
 
 LOSS_BAR_DB = 0.15
 """Hole PSNR to the true photo may drop by this much (0.02 was measured on 25 validation photos, 0.05 on these)."""
@@ -23,7 +23,7 @@ FIDELITY_BAR_DB = 36
 
 @pytest.fixture(scope="module")
 def program():
-    return QuantizedProgram.load(calibration_path(SHIPPED))
+    return QuantizationTable.load(calibration_path(SHIPPED))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from parity_tests.conftest import TINY
 from quantize import pt2e
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN
 from quantize.integer_modules import on_integers
-from quantize.program import Activation, QuantizedProgram, calibration_path
+from quantize.table import Activation, QuantizationTable, calibration_path
 from quantize.ties import additions, close_pairs, without_ties
 
 INTEGERS = np.arange(ACTIVATION_MIN, ACTIVATION_MAX + 1)
@@ -115,7 +115,7 @@ def test_search_raises_only_sums_and_only_a_little():
 
 
 def test_shipped_table_has_no_ties():
-    table = QuantizedProgram.load(calibration_path(SHIPPED)).activations
+    table = QuantizationTable.load(calibration_path(SHIPPED)).activations
     for left, right, result in additions(load_checkpoint(SHIPPED)):
         assert close_pairs(table[left], table[right], table[result].scale) == 0, result
 

@@ -125,9 +125,9 @@ def run(*command, cwd):
 
 
 def pixels(path):
-    """A picture as an array, its file closed."""
-    with Image.open(path) as picture:
-        return np.asarray(picture)
+    """An image as an array, its file closed."""
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel):
@@ -181,8 +181,8 @@ def test_two_processes_train(installed, elsewhere):
     """A launcher that is given the script, as the README says, does not take the user's ``models.py`` either."""
     (elsewhere / "photos").mkdir()
     for number in range(12):
-        picture = np.random.default_rng(number).integers(0, 256, (136, 136, 3), np.uint8)
-        Image.fromarray(picture).save(elsewhere / "photos" / f"{number}.png")
+        image = np.random.default_rng(number).integers(0, 256, (136, 136, 3), np.uint8)
+        Image.fromarray(image).save(elsewhere / "photos" / f"{number}.png")
     launch = (installed / "python", "-P", "-m", "accelerate.commands.launch", *LAUNCH, "--main_process_port=0")
     short = ("steps=1", "decay_steps=1", "warmup_steps=1", "stages=[[0,128,2]]")
     settings = [word for setting in short for word in ("--set", setting)]

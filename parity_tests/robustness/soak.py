@@ -18,7 +18,7 @@ Image8 = NDArray[np.uint8]
 
 
 def requests(count: int) -> Iterator[tuple[Image8, Image8]]:
-    """Pictures (SIZE, SIZE, 3) and masks (SIZE, SIZE), from a seed."""
+    """Images (SIZE, SIZE, 3) and masks (SIZE, SIZE), from a seed."""
     rng = np.random.default_rng(0)
     for _ in range(count):
         top, left = rng.integers(0, 512 - SIZE, 2)

@@ -287,10 +287,10 @@ def test_a_network_that_ends_its_process_does_not_end_ours(tmp_path, monkeypatch
 def test_a_sound_network_passes_the_trial(tmp_path):
     path = tmp_path / "net.tflite"
     write_litert(path)
-    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     network = FeatureNetwork(path, "unit")
-    assert np.array_equal(network(picture).vector, FeatureNetwork(path, "unit")(picture).vector)
-    assert network(picture).vector.shape == (8,)
+    assert np.array_equal(network(image).vector, FeatureNetwork(path, "unit")(image).vector)
+    assert network(image).vector.shape == (8,)
 
 
 def test_an_attribute_that_overflows_is_refused(tmp_path):

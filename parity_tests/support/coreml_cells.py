@@ -1,4 +1,4 @@
-"""What the tests of Core ML packages share: pictures, a small network's table, PyTorch's answer, and the bars."""
+"""What the tests of Core ML packages share: images, a small network's table, PyTorch's answer, and the bars."""
 
 import numpy as np
 import skimage.data
@@ -10,7 +10,7 @@ from models.generator import Generator, fold
 from models.inpainter import Uint8Shell
 from models.spec import ModelSpec
 from quantize.calibrate import Sample, observe, tabulate
-from quantize.program import QuantizedProgram
+from quantize.table import QuantizationTable
 
 BACKEND = CoreMLBackend()
 TINY = ModelSpec("tiny", (8, 16), (1, 1))
@@ -38,9 +38,9 @@ def hole(size: int) -> np.ndarray:
     return mask
 
 
-def calibrated(generator: Generator, size: int) -> QuantizedProgram:
-    pictures = [Sample(photo(size, offset)[0], hole(size)[0, :, :, 0] >= 128, {"photo": str(offset)}) for offset in (0, 40, 90)]
-    return tabulate(generator, SHA256, observe(generator, pictures, progress=False))
+def calibrated(generator: Generator, size: int) -> QuantizationTable:
+    images = [Sample(photo(size, offset)[0], hole(size)[0, :, :, 0] >= 128, {"photo": str(offset)}) for offset in (0, 40, 90)]
+    return tabulate(generator, SHA256, observe(generator, images, progress=False))
 
 
 def reference_core(program: Program) -> torch.nn.Module:

@@ -11,20 +11,20 @@ from export.litert.backend import LiteRTBackend
 from export.program import Program
 from parity_tests.support.small import small_generator
 from quantize.calibrate import Sample, observe, tabulate
-from quantize.program import QuantizedProgram
 from quantize.schemes import SCHEMES
+from quantize.table import QuantizationTable
 
 SIZE = 64
 BACKEND = LiteRTBackend()
 
 
 @cache
-def small_table() -> QuantizedProgram:
+def small_table() -> QuantizationTable:
     photos = (skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee(), skimage.data.rocket())
     hole = np.zeros((SIZE, SIZE), bool)
     hole[16:48, 8:40] = True
-    pictures = [Sample(np.ascontiguousarray(photo[100 : 100 + SIZE, 60 : 60 + SIZE]), hole, {}) for photo in photos]
-    return tabulate(small_generator(), "0" * 64, observe(small_generator(), pictures, progress=False))
+    images = [Sample(np.ascontiguousarray(photo[100 : 100 + SIZE, 60 : 60 + SIZE]), hole, {}) for photo in photos]
+    return tabulate(small_generator(), "0" * 64, observe(small_generator(), images, progress=False))
 
 
 def program(scheme: str, io: str = "uint8", size: int = SIZE) -> Program:

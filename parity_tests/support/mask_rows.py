@@ -14,7 +14,7 @@ HOLE[8:24, 16:40] = True
 HOLE[30:34, 6:9] = True
 NOTHING, ALL = np.zeros(SIZE, bool), np.ones(SIZE, bool)
 RNG = np.random.default_rng(0)
-PICTURE = RNG.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+IMAGE = RNG.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 SOFT = RNG.integers(0, 256, SIZE, dtype=np.uint8)
 BOTH = re.escape("--mask-from alpha fills what is transparent, --mask-from colour fills what is white")
 
@@ -30,7 +30,7 @@ def layer(colour, alpha):
 
 
 def erased(colour, under):
-    """A sheet or picture whose hole is transparent, with another colour under the transparency."""
+    """A sheet or image whose hole is transparent, with another colour under the transparency."""
     seen = np.broadcast_to(np.asarray(colour, np.uint8), (*SIZE, 3))
     return layer(np.where(HOLE[:, :, None], np.asarray(under, np.uint8), seen), levels(~HOLE))
 
@@ -101,9 +101,9 @@ ROWS: dict[str, list[Row]] = {
         Row(np.dstack([levels(NOTHING), levels(~HOLE)]), HOLE, TRANSPARENT),
         Row(layer((0, 0, 0), levels(HOLE, 127, 128)), HOLE, TRANSPARENT),
     ],
-    "transparent in a picture": [
-        *(Row(erased(PICTURE, under), HOLE, "a picture.*" + TRANSPARENT) for under in ((0, 0, 0), (255, 255, 255), PICTURE)),
-        Row(erased(PICTURE, (0, 0, 0)), HOLE, TRANSPARENT, name="mask.webp", save={"lossless": True}),
+    "transparent in an image": [
+        *(Row(erased(IMAGE, under), HOLE, "an image.*" + TRANSPARENT) for under in ((0, 0, 0), (255, 255, 255), IMAGE)),
+        Row(erased(IMAGE, (0, 0, 0)), HOLE, TRANSPARENT, name="mask.webp", save={"lossless": True}),
     ],
     "transparent and white": [
         *(Row(erased((255, 255, 255), under), BOTH) for under in ((0, 0, 0), (255, 255, 255))),
@@ -116,15 +116,15 @@ ROWS: dict[str, list[Row]] = {
     "transparent and one other colour": [
         Row(layer((255, 0, 0), levels(HOLE)), BOTH),
         Row(layer(np.where(HOLE[:, :, None], np.uint8([255, 0, 0]), np.uint8([0, 255, 0])), levels(HOLE)), BOTH),
-        Row(layer(200 + PICTURE // 8 - np.array([0, 180, 180], np.uint8), levels(HOLE)), BOTH),
+        Row(layer(200 + IMAGE // 8 - np.array([0, 180, 180], np.uint8), levels(HOLE)), BOTH),
     ],
-    "transparent everywhere": [Row(layer(PICTURE, levels(ALL, 127)), "transparent everywhere")],
+    "transparent everywhere": [Row(layer(IMAGE, levels(ALL, 127)), "transparent everywhere")],
     "`--mask-from alpha`": [
         Row(erased((255, 255, 255), (255, 255, 255)), HOLE, options=MaskOptions("alpha")),
-        Row(layer(PICTURE, SOFT), SOFT <= 127, options=MaskOptions("alpha")),
-        Row(layer(PICTURE, SOFT), SOFT <= 254, options=MaskOptions("alpha", threshold=1)),
-        Row(layer(PICTURE, levels(ALL)), "no pixel is transparent enough: of 255, 128", options=MaskOptions("alpha")),
-        Row(layer(PICTURE, levels(NOTHING)), "opaque enough: .* 0 is the most", options=MaskOptions("alpha", invert=True)),
+        Row(layer(IMAGE, SOFT), SOFT <= 127, options=MaskOptions("alpha")),
+        Row(layer(IMAGE, SOFT), SOFT <= 254, options=MaskOptions("alpha", threshold=1)),
+        Row(layer(IMAGE, levels(ALL)), "no pixel is transparent enough: of 255, 128", options=MaskOptions("alpha")),
+        Row(layer(IMAGE, levels(NOTHING)), "opaque enough: .* 0 is the most", options=MaskOptions("alpha", invert=True)),
     ],
     "`--mask-from alpha` without alpha channel": [Row(levels(HOLE), "no alpha channel", options=MaskOptions("alpha"))],
     "`--mask-from colour`": [

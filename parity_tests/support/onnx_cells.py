@@ -1,4 +1,4 @@
-"""What the ONNX tests share: a small generator's programs, its calibration, probe pictures and figures of their own."""
+"""What the ONNX tests share: a small generator's programs, its calibration, probe images and figures of their own."""
 
 from functools import cache
 from pathlib import Path
@@ -13,8 +13,8 @@ from models.checkpoint import SHIPPED, load_checkpoint, sha256
 from models.inpainter import Uint8Shell
 from parity_tests.support.small import small_generator
 from quantize.calibrate import Sample, observe, tabulate
-from quantize.program import QuantizedProgram, calibration_path
 from quantize.schemes import SCHEMES
+from quantize.table import QuantizationTable, calibration_path
 
 SIZE = 64
 HASH = "5e" * 32
@@ -39,9 +39,9 @@ def hole(size: int = SIZE) -> np.ndarray:
 
 
 @cache
-def small_calibration() -> QuantizedProgram:
-    pictures = [Sample(photo(SIZE, top, 90)[0], hole()[0, :, :, 0] >= 128, {}) for top in (20, 120, 300)]
-    return tabulate(small_generator(), HASH, observe(small_generator(), pictures, progress=False))
+def small_calibration() -> QuantizationTable:
+    images = [Sample(photo(SIZE, top, 90)[0], hole()[0, :, :, 0] >= 128, {}) for top in (20, 120, 300)]
+    return tabulate(small_generator(), HASH, observe(small_generator(), images, progress=False))
 
 
 def small_program(scheme: str, io: Io = "uint8", size: int = SIZE) -> Program:
@@ -50,7 +50,7 @@ def small_program(scheme: str, io: Io = "uint8", size: int = SIZE) -> Program:
 
 
 def shipped_program(scheme: str, size: int = 256) -> Program:
-    calibration = QuantizedProgram.load(calibration_path(SHIPPED)) if SCHEMES[scheme].calibrated else None
+    calibration = QuantizationTable.load(calibration_path(SHIPPED)) if SCHEMES[scheme].calibrated else None
     return Program(load_checkpoint(SHIPPED), size, SCHEMES[scheme], "uint8", sha256(SHIPPED), calibration)
 
 

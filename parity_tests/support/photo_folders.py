@@ -33,5 +33,5 @@ def mixed_folder(folder):
         if index % 5 == 2:
             damage(path)
     Image.new("RGB", (200, 31)).save(folder / "20-small.png")
-    (folder / "21-text.jpg").write_bytes(b"not a picture")
+    (folder / "21-text.jpg").write_bytes(b"not an image")
     return sorted(folder.iterdir())

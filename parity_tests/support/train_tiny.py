@@ -1,4 +1,4 @@
-"""What the tests of training share: a network, presets and pictures small enough for hundreds of steps, and a way to run them."""
+"""What the tests of training share: a network, presets and images small enough for hundreds of steps, and a way to run them."""
 
 import argparse
 import dataclasses
@@ -51,7 +51,7 @@ def register(put):
 
 
 class Smooth:
-    """Crops of random smooth pictures, functions of the random source alone: enough to lower a loss on, and no files."""
+    """Crops of random smooth images, functions of the random source alone: enough to lower a loss on, and no files."""
 
     def crop(self, size, rng):
         coarse = Image.fromarray(rng.integers(0, 256, (5, 4, 3), dtype=np.uint8))

@@ -1,7 +1,7 @@
 """How far a set of fills is from a set of photos in a network's features: what FID and its relatives measure.
 
 On the features of the Inception network that they were defined on, these are called FID, sFID, KID and Inception Score; on any
-other network they are other measures, and are called so (``FD-mobilenet``). All are biased by the number of pictures to some
+other network they are other measures, and are called so (``FD-mobilenet``). All are biased by the number of images to some
 degree (the kernel distance is not): compare figures of equal numbers only.
 """
 
@@ -28,7 +28,7 @@ def frechet_distance(fills: Features, photos: Features) -> float:
 
     Args:
         fills: (N, D) features of the fills.
-        photos: (M, D) of the photos; with fewer than D pictures the covariances are singular, and the distance too large.
+        photos: (M, D) of the photos; with fewer than D images the covariances are singular, and the distance too large.
 
     Raises:
         ValueError: fewer than two of either.
@@ -46,7 +46,7 @@ def frechet_distance(fills: Features, photos: Features) -> float:
 def kernel_distance(fills: Features, photos: Features) -> float:
     """Unbiased squared maximum mean discrepancy with the kernel (x y / D + 1)^3 (Binkowski et al., 2018, eq. 4), by torchmetrics.
 
-    Of all pictures at once and not the mean over random subsets, so that nothing is drawn. Arguments and errors as for
+    Of all images at once and not the mean over random subsets, so that nothing is drawn. Arguments and errors as for
     :func:`frechet_distance`; the two sets are of one size. Can be negative for close sets.
     """
     import torch
@@ -77,7 +77,7 @@ def recall(fills: Features, photos: Features) -> float:
 
 
 def inception_score(probabilities: Features) -> float:
-    """exp(mean KL(p(y|x) || p(y))) over all pictures, one split (Salimans et al., 2016, section 4).
+    """exp(mean KL(p(y|x) || p(y))) over all images, one split (Salimans et al., 2016, section 4).
 
     Args:
         probabilities: (N, classes), rows add up to 1.
@@ -88,7 +88,7 @@ def inception_score(probabilities: Features) -> float:
 
 
 def agreement(fills: Features, photos: Features) -> float:
-    """Share of pictures whose most likely class is the same for fill and photo; both (N, classes), row by row one picture."""
+    """Share of images whose most likely class is the same for fill and photo; both (N, classes), row by row one image."""
     return float((fills.argmax(axis=1) == photos.argmax(axis=1)).mean())
 
 

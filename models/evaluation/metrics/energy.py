@@ -1,7 +1,7 @@
 """How much fine detail a fill has, by Haar band, and whether it is periodic: energies that need no weights.
 
-Each function takes a picture and the hole and returns an energy; the measure is the ratio of the fill's to the photo's, each
-summed over pictures, because single flat holes have next to no detail. 1 is as sharp as the photo, 0 is smooth.
+Each function takes an image and the hole and returns an energy; the measure is the ratio of the fill's to the photo's, each
+summed over images, because single flat holes have next to no detail. 1 is as sharp as the photo, 0 is smooth.
 """
 
 from collections.abc import Callable
@@ -22,18 +22,18 @@ WINDOW, STEP = 16, 8
 """Windows of the lattice measures, in pixels: two periods of the coarsest lattice, and how far apart they are."""
 
 
-def band_energy(picture: Pixels, hole: Bools, level: int, band: str) -> float:
+def band_energy(image: Pixels, hole: Bools, level: int, band: str) -> float:
     """Sum of squared Haar coefficients of one band of the mean of R, G and B, over the blocks wholly inside the hole.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         hole: (H, W) bool.
         level: 1 for the finest details (blocks of 2x2 pixels), 2 for the next (4x4).
         band: ``lh``, ``hl`` or ``hh``.
     """
     side = 2**level
     rows, columns = hole.shape[0] // side, hole.shape[1] // side
-    grey = torch.from_numpy(picture[: side * rows, : side * columns].mean(axis=2))[None, None]
+    grey = torch.from_numpy(image[: side * rows, : side * columns].mean(axis=2))[None, None]
     for _ in range(level - 1):
         grey = dwt(grey)[:, :1]
     values = dwt(grey)[0, SUBBANDS.index(band)].numpy()
@@ -41,12 +41,12 @@ def band_energy(picture: Pixels, hole: Bools, level: int, band: str) -> float:
     return float(np.square(values[inside]).sum())
 
 
-def detail_energy(picture: Pixels, hole: Bools) -> float:
+def detail_energy(image: Pixels, hole: Bools) -> float:
     """Sum of squared finest Haar details, lh, hl and hh together: its ratio is the *detail ratio*."""
-    return sum(band_energy(picture, hole, 1, band) for band in ("lh", "hl", "hh"))
+    return sum(band_energy(image, hole, 1, band) for band in ("lh", "hl", "hh"))
 
 
-def lattice_energy(picture: Pixels, hole: Bools, period: int) -> float:
+def lattice_energy(image: Pixels, hole: Bools, period: int) -> float:
     """Energy at the harmonics of a lattice: what repeats every ``period`` pixels in both directions.
 
     The discrete Fourier transform of a window holds a pattern of that period in the frequencies that are multiples of 1 / period
@@ -54,28 +54,28 @@ def lattice_energy(picture: Pixels, hole: Bools, period: int) -> float:
     *Deconvolution and Checkerboard Artifacts*, 2016); 4 and 8 are what two Haar levels and nearest upsampling can imprint.
 
     Args:
-        picture: (H, W, 3) uint8; the mean of R, G and B is taken.
+        image: (H, W, 3) uint8; the mean of R, G and B is taken.
         hole: (H, W) bool; windows of 16x16 wholly inside it count, 8 pixels apart.
         period: 2, 4 or 8 pixels.
     """
-    power = _spectra(picture, hole)
+    power = _spectra(image, hole)
     harmonics = np.arange(WINDOW) % (WINDOW // period) == 0
     chosen = np.outer(harmonics, harmonics)
     chosen[0, 0] = False
     return float(power[:, chosen].sum())
 
 
-def texture_energy(picture: Pixels, hole: Bools) -> float:
+def texture_energy(image: Pixels, hole: Bools) -> float:
     """Energy at all frequencies but 0 in the windows of :func:`lattice_energy`, of which that is a share."""
-    power = _spectra(picture, hole)
+    power = _spectra(image, hole)
     return float(power.sum() - power[:, 0, 0].sum())
 
 
-def _spectra(picture: Pixels, hole: Bools) -> NDArray[np.float64]:
+def _spectra(image: Pixels, hole: Bools) -> NDArray[np.float64]:
     """(windows, 16, 16) power spectra of the windows wholly inside the hole."""
     if min(hole.shape) < WINDOW:
         return np.zeros((0, WINDOW, WINDOW))
-    grey = picture.mean(axis=2)
+    grey = image.mean(axis=2)
     shape, grid = (WINDOW, WINDOW), (slice(None, None, STEP), slice(None, None, STEP))
     inside = np.lib.stride_tricks.sliding_window_view(hole, shape)[grid].all(axis=(2, 3))
     windows = np.lib.stride_tricks.sliding_window_view(grey, shape)[grid][inside]
@@ -94,7 +94,7 @@ ENERGIES: dict[str, Energy] = {
 
 
 def ratios(fill: dict[str, float], photo: dict[str, float]) -> dict[str, float]:
-    """Measures from energies summed over pictures.
+    """Measures from energies summed over images.
 
     Args:
         fill: sums of ``ENERGIES`` over the fills.

@@ -1,6 +1,6 @@
-"""Distances of a fill to the true photo, in the hole and over the picture.
+"""Distances of a fill to the true photo, in the hole and over the image.
 
-All take uint8 RGB pictures (H, W, 3) and ``hole``, (H, W) bool, True inside the hole.
+All take uint8 RGB images (H, W, 3) and ``hole``, (H, W) bool, True inside the hole.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from models.system.errors import ToolchainMissing
 Bools = NDArray[np.bool_]
 
 IDENTICAL_DB = 100.0
-"""PSNR given to equal pictures, whose PSNR is infinite and would make every mean infinite."""
+"""PSNR given to equal images, whose PSNR is infinite and would make every mean infinite."""
 
 
 def psnr(mean_square: float) -> float:
@@ -43,12 +43,12 @@ def hole_l1(result: Pixels, photo: Pixels, hole: Bools) -> float:
     return float(np.mean(np.abs(_hole_error(result, photo, hole))))
 
 
-def picture_psnr(result: Pixels, photo: Pixels) -> float:
-    """PSNR over all RGB values of the picture, peak 255."""
+def image_psnr(result: Pixels, photo: Pixels) -> float:
+    """PSNR over all RGB values of the image, peak 255."""
     return psnr(float(np.mean(np.square(result.astype(np.float64) - photo))))
 
 
-def picture_ssim(result: Pixels, photo: Pixels) -> float:
+def image_ssim(result: Pixels, photo: Pixels) -> float:
     """Mean structural similarity (Wang et al., 2004, eq. 13; Gaussian window of sigma 1.5) over the three channels.
 
     Raises:
@@ -76,7 +76,7 @@ def _hole_error(result: Pixels, photo: Pixels, hole: Bools) -> NDArray[np.float6
 PIXEL_METRICS: dict[str, Callable[[Pixels, Pixels, Bools], float]] = {
     "hole_psnr_db": hole_psnr,
     "hole_l1_levels": hole_l1,
-    "psnr_db": lambda result, photo, hole: picture_psnr(result, photo),
-    "ssim": lambda result, photo, hole: picture_ssim(result, photo),
+    "psnr_db": lambda result, photo, hole: image_psnr(result, photo),
+    "ssim": lambda result, photo, hole: image_ssim(result, photo),
 }
-"""(result, photo, hole) -> figure of one picture; the unit is in the name."""
+"""(result, photo, hole) -> figure of one image; the unit is in the name."""

@@ -11,31 +11,31 @@ _REACH = 4
 """The mean over 2 reach + 1 pixels is taken away before texture is compared with itself."""
 
 
-def border_step(picture: Pixels, hole: Bools) -> float:
+def border_step(image: Pixels, hole: Bools) -> float:
     """Mean difference of neighbouring pixels across the hole's border, in levels; its ratio to the photo's is the step ratio.
 
     Args:
-        picture: (H, W, 3) uint8.
-        hole: (H, W) bool, with a border inside the picture.
+        image: (H, W, 3) uint8.
+        hole: (H, W) bool, with a border inside the image.
     """
-    values, steps = picture.astype(np.float64), []
+    values, steps = image.astype(np.float64), []
     for axis in (0, 1):
         across = np.diff(hole.astype(np.int8), axis=axis) != 0
         steps.append(np.abs(np.diff(values, axis=axis)).mean(axis=2)[across])
     return float(np.concatenate(steps).mean())
 
 
-def repetition(picture: Pixels, hole: Bools, lag: int) -> float:
+def repetition(image: Pixels, hole: Bools, lag: int) -> float:
     """Autocorrelation of texture in the hole at a lag, down and to the right, -1 to 1.
 
     Texture is the mean of R, G and B minus its mean over the pixels around. Its excess over the photo's shows tiles.
 
     Args:
-        picture: (H, W, 3) uint8.
+        image: (H, W, 3) uint8.
         hole: (H, W) bool, wider than the lag somewhere.
         lag: pixels.
     """
-    grey = picture.mean(axis=2)
+    grey = image.mean(axis=2)
     side = 2 * _REACH + 1
     padded = np.pad(grey, _REACH, mode="reflect")
     texture = grey - np.lib.stride_tricks.sliding_window_view(padded, (side, side)).mean(axis=(2, 3))

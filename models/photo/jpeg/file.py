@@ -205,7 +205,7 @@ def _read_huffman(payload: bytes, tables: tuple[dict[int, HuffmanTable], dict[in
 def carried(segments: list[tuple[int, bytes]], exif: bytes | None, xmp: bytes | None) -> list[tuple[int, bytes]]:
     """What describes the photo (APPn and comments), with its EXIF and XMP replaced by the upright ones.
 
-    The index of further pictures in the file (MPF) goes, as those pictures do.
+    The index of further photos in the file (MPF) goes, as those photos do.
     """
     kept = []
     for marker, payload in segments:

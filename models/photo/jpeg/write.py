@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, JpegImagePlugin
 from models.photo.jpeg.encode import ycbcr
 from models.photo.jpeg.file import JpegFile, Unsuitable, assemble, carried, header_segments, parse
 from models.photo.jpeg.splice import Site, find_site, spliced_scan, touched_units
-from models.photo.picture import Patch, Picture
+from models.photo.photo_file import Patch, PhotoFile
 from models.photo.raster import Bools, Pixels, Region
 
 _SIDEWAYS = (5, 6, 7, 8)
@@ -22,66 +22,66 @@ _FULL, _HALF_WIDTH, _HALF_BOTH = 0, 1, 2
 """Pillow's numbers of 4:4:4, 4:2:2 and 4:2:0."""
 
 
-def find_splice(picture: Picture, hole: Bools) -> None:
+def find_splice(photo: PhotoFile, hole: Bools) -> None:
     """Find the blocks of a JPEG that a fill will change, as far as its blocks can be taken over, before the fill is there.
 
     Following the code of a large photo takes as much memory as the network that fills it; this way they never meet.
 
     Args:
-        picture: the photo, after :meth:`Picture.take`; ``site`` is set.
+        photo: the photo, after :meth:`PhotoFile.take`; ``site`` is set.
         hole: (h, w) bool over the region that was taken, not empty.
     """
-    assert picture.jpeg is not None
-    assert picture.patch is not None
+    assert photo.jpeg is not None
+    assert photo.patch is not None
     try:
-        if picture.orientation != 1:
+        if photo.orientation != 1:
             raise Unsuitable("it was turned upright")
-        file = parse(picture.jpeg)
-        picture.site = find_site(file, touched_units(file, hole, *picture.patch.region[:2]))
+        file = parse(photo.jpeg)
+        photo.site = find_site(file, touched_units(file, hole, *photo.patch.region[:2]))
     except Unsuitable as error:
-        picture.site = error
+        photo.site = error
 
 
-def spliced_jpeg(picture: Picture) -> bytes:
+def spliced_jpeg(photo: PhotoFile) -> bytes:
     """The photo's file with its fill; every block that the fill does not touch keeps its bits.
 
     Raises:
         Unsuitable: saying why its blocks cannot be taken over.
     """
-    assert picture.jpeg is not None
-    patch = picture.patch
+    assert photo.jpeg is not None
+    patch = photo.patch
     if patch is None or patch.hole is None:
-        if picture.orientation != 1:
+        if photo.orientation != 1:
             raise Unsuitable("it was turned upright")
-        file = parse(picture.jpeg)
+        file = parse(photo.jpeg)
         scan = file.scan
     else:
-        if picture.site is None:
-            find_splice(picture, patch.hole)
-        if not isinstance(picture.site, Site):
-            assert picture.site is not None
-            raise picture.site
-        file = picture.site.file
-        scan = spliced_scan(picture.site, _unit_pixels(patch, file, picture.site.units))
-    described = carried(file.segments, picture.metadata.exif, picture.metadata.xmp)
+        if photo.site is None:
+            find_splice(photo, patch.hole)
+        if not isinstance(photo.site, Site):
+            assert photo.site is not None
+            raise photo.site
+        file = photo.site.file
+        scan = spliced_scan(photo.site, _unit_pixels(patch, file, photo.site.units))
+    described = carried(file.segments, photo.metadata.exif, photo.metadata.xmp)
     return assemble(described + _tables(file.segments), file.start_of_scan, scan)
 
 
-def encoded_jpeg(picture: Picture, image: Image.Image) -> bytes:
+def encoded_jpeg(photo: PhotoFile, image: Image.Image) -> bytes:
     """The photo's file with its fill, encoded again with its own tables and sampling.
 
     Args:
-        picture: the photo.
+        photo: the photo.
         image: all of it, upright and filled, L or RGB.
 
     Raises:
         Unsuitable: the file's header cannot be followed.
     """
-    assert picture.jpeg is not None
-    segments, _, _ = header_segments(picture.jpeg)
-    again = _encoded_again(picture, image)
+    assert photo.jpeg is not None
+    segments, _, _ = header_segments(photo.jpeg)
+    again = _encoded_again(photo, image)
     new_segments, start_of_scan, at = header_segments(again)
-    described = carried(segments, picture.metadata.exif, picture.metadata.xmp)
+    described = carried(segments, photo.metadata.exif, photo.metadata.xmp)
     return assemble(described + _tables(new_segments), start_of_scan, again[at:].removesuffix(b"\xff\xd9"))
 
 
@@ -110,10 +110,10 @@ def _unit_pixels(patch: Patch, file: JpegFile, units: NDArray[np.int64]) -> Pixe
     return np.concatenate(parts)
 
 
-def _encoded_again(picture: Picture, image: Image.Image) -> bytes:
+def _encoded_again(photo: PhotoFile, image: Image.Image) -> bytes:
     """The photo encoded with its own quantisation tables and sampling, upright."""
-    assert picture.jpeg is not None
-    with Image.open(io.BytesIO(picture.jpeg), formats=("JPEG",)) as source:
+    assert photo.jpeg is not None
+    with Image.open(io.BytesIO(photo.jpeg), formats=("JPEG",)) as source:
         assert isinstance(source, JpegImagePlugin.JpegImageFile)
         tables = dict(source.quantization)
         sampling = JpegImagePlugin.get_sampling(source)
@@ -122,21 +122,21 @@ def _encoded_again(picture: Picture, image: Image.Image) -> bytes:
         if in_colour:
             source.draft("YCbCr", source.size)
         in_planes = source.mode in ("YCbCr", "L")
-        planes = _turned(source, picture.orientation) if in_planes else image
-    if picture.orientation in _SIDEWAYS:
+        planes = _turned(source, photo.orientation) if in_planes else image
+    if photo.orientation in _SIDEWAYS:
         tables = {number: np.array(steps).reshape(8, 8).T.reshape(-1).tolist() for number, steps in tables.items()}
     options: dict[str, object] = {"qtables": tables, "progressive": progressive, "optimize": True}
     if in_colour:
         if sampling == _HALF_BOTH and in_planes:
-            planes = _with_own_chroma(planes, picture)
-        if sampling not in (_FULL, _HALF_WIDTH, _HALF_BOTH) or (sampling == _HALF_WIDTH and picture.orientation in _SIDEWAYS):
+            planes = _with_own_chroma(planes, photo)
+        if sampling not in (_FULL, _HALF_WIDTH, _HALF_BOTH) or (sampling == _HALF_WIDTH and photo.orientation in _SIDEWAYS):
             sampling = _FULL  # turned by 90 degrees, 4:2:2 would become 4:4:0, which the encoder lacks
         options["subsampling"] = sampling
         unit = (16, 16) if sampling == _HALF_BOTH else (8, 16) if sampling == _HALF_WIDTH else (8, 8)
     else:
         unit = (8, 8)
-    if picture.patch is not None and picture.patch.hole is not None and in_planes:
-        _paste_fill(planes, image, picture.patch.region, picture.patch.hole, unit)
+    if photo.patch is not None and photo.patch.hole is not None and in_planes:
+        _paste_fill(planes, image, photo.patch.region, photo.patch.hole, unit)
     buffer = io.BytesIO()
     planes.info = {}
     planes.save(buffer, "JPEG", **options)
@@ -151,23 +151,23 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
     return image
 
 
-def _with_own_chroma(planes: Image.Image, picture: Picture) -> Image.Image:
+def _with_own_chroma(planes: Image.Image, photo: PhotoFile) -> Image.Image:
     """4:2:0 with each chroma sample repeated rather than interpolated, so that averaging gives back just that sample.
 
     At half size libjpeg decodes brightness from 4x4 coefficients and chroma, which has half the size already, from all of them.
     """
-    assert picture.jpeg is not None
-    with Image.open(io.BytesIO(picture.jpeg), formats=("JPEG",)) as source:
+    assert photo.jpeg is not None
+    with Image.open(io.BytesIO(photo.jpeg), formats=("JPEG",)) as source:
         wanted = -(-source.width // 2), -(-source.height // 2)
         source.draft("YCbCr", (max(1, source.width // 2), max(1, source.height // 2)))
         if source.size != wanted:  # a photo of a few pixels
             return planes
-        half = _turned(source, picture.orientation)
+        half = _turned(source, photo.orientation)
     luma = planes.getchannel("Y")
     chroma = (half.getchannel(name).resize((2 * half.width, 2 * half.height), Image.Resampling.NEAREST) for name in ("Cb", "Cr"))
     # Turned photos of odd size have their half sample in front.
-    ahead_x = planes.width % 2 if picture.orientation in (2, 3, 7, 8) else 0
-    ahead_y = planes.height % 2 if picture.orientation in (3, 4, 6, 7) else 0
+    ahead_x = planes.width % 2 if photo.orientation in (2, 3, 7, 8) else 0
+    ahead_y = planes.height % 2 if photo.orientation in (3, 4, 6, 7) else 0
     box = (ahead_x, ahead_y, ahead_x + planes.width, ahead_y + planes.height)
     return Image.merge("YCbCr", (luma, *(plane.crop(box) for plane in chroma)))
 

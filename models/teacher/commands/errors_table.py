@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--problem", choices=[*PROBLEMS], action="append", help="repeatable (default: all); *-random keeps random pixels"
     )
     # Fewer give no covariance.
-    parser.add_argument("--samples", type=whole(32), default=512, metavar="N", help="draws for each of 8 pictures (default: 512)")
+    parser.add_argument("--samples", type=whole(32), default=512, metavar="N", help="draws for each of 8 images (default: 512)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -114,7 +114,7 @@ def main(args: argparse.Namespace) -> int:
         return 0
     network_calls = {case.label: case.calls for case in CASES}
     for name, rows in found.items():
-        print(f"\n{name}, 8 pictures, {args.samples} draws each\n")
+        print(f"\n{name}, 8 images, {args.samples} draws each\n")
         print("| sampler | calls | mean | covariance (floor) | shares |\n|---|---|---|---|---|")
         for label, e in rows.items():
             shares = f"{e.shares:.3f}" if name.startswith("mixture") else "-"

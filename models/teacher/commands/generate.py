@@ -43,11 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=whole(1), required=True, metavar="N", help="samples of the whole generation")
     parser.add_argument("--per-shard", type=whole(1), default=1000, metavar="N", help="samples of a shard (default: %(default)s)")
     parser.add_argument(
-        "--batch", type=whole(1), default=16, metavar="N", help="pictures of one network call (default: %(default)s)"
+        "--batch", type=whole(1), default=16, metavar="N", help="images of one network call (default: %(default)s)"
     )
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
-    parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another picture size")
+    parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another image size")
     parser.add_argument(
         "--short-side", type=whole(1), metavar="N", help="short side that photos are reduced to (default: 9/8 size)"
     )
@@ -81,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
     short_side = args.short_side or teacher.size * 9 // 8
     if short_side < teacher.size:
         raise ValueError(f"--short-side: {short_side} given, at least the denoiser's {teacher.size} is needed")
-    index = ShardIndex(args.count, args.per_shard, teacher.size, _facts(args, settings, teacher, short_side, paths))
+    index = ShardIndex(args.count, args.per_shard, teacher.size, _provenance(args, settings, teacher, short_side, paths))
     source = Source(args.photos, paths, teacher.size, short_side)
     completer = make_completer(teacher, settings, blend=args.blend, device=device)
     made = generate(
@@ -130,7 +130,7 @@ def make_completer(teacher: LoadedTeacher, settings: SamplerSettings, *, blend: 
     return completer
 
 
-def _facts(
+def _provenance(
     args: argparse.Namespace, settings: SamplerSettings, teacher: LoadedTeacher, short_side: int, paths: list[Path]
 ) -> dict[str, object]:
     """Everything that decides the bytes of a shard; in the index, and in every sample."""

@@ -36,15 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="picture of any size up to 100 megapixels")
-    parser.add_argument(
-        "mask", type=Path, metavar="MASK", help="picture of the same size: white is filled, black kept; see below"
-    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="image of any size up to 100 megapixels")
+    parser.add_argument("mask", type=Path, metavar="MASK", help="image of the same size: white is filled, black kept; see below")
     parser.add_argument("out", type=Path, metavar="OUT", help=f"file to write: {', '.join(WRITE_FORMATS)}")
     names = ", ".join(name for name, row in SAMPLERS.items() if row.observes)
     parser.add_argument("--sampler", required=True, metavar="NAME", help=names)
     parser.add_argument("--denoiser", type=Path, required=True, metavar="PATH", help=DENOISER_HELP)
-    parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another picture size")
+    parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another image size")
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
@@ -106,7 +104,7 @@ def fill(args: argparse.Namespace, settings: SamplerSettings, photo: Pixels, mas
                 callback=lambda _: tick(bar),
             )
         )
-        # The teacher's own picture: what is copied from the photo would be in every sampler's alike.
+        # The teacher's own image: what is copied from the photo would be in every sampler's alike.
         return inpaint(photo, mask, run, teacher.size, parameters=None)
 
 

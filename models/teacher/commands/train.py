@@ -11,7 +11,7 @@ from models.data.photos import names_sha256
 from models.system.number_arguments import whole
 from models.teacher.training.config import PRESETS, TeacherConfig
 from models.teacher.training.state import TeacherState, check_stored
-from models.training.command import add_run_arguments, carry_out, memory_share, provenance, require_same, run_configuration
+from models.training.command import add_run_arguments, carry_out, memory_share, published_header, require_same, run_configuration
 from models.training.run_state import FILE
 
 EXAMPLES = """examples:
@@ -51,24 +51,24 @@ def main(args: argparse.Namespace) -> int:
     paths = DATASETS[args.dataset](args.data, "train")[: args.limit]
     if args.val:
         check_apart(paths, args.val)
-    # Small pictures of whole scenes, not small cut-outs: a fill has to follow what surroundings show.
+    # Small images of whole scenes, not small cut-outs: a fill has to follow what surroundings show.
     short_side = args.short_side or config.size * 9 // 8
-    facts = {"photos_sha256": names_sha256(args.data, paths), "short_side": str(short_side)}
-    state = _state(args, config, engine.device, facts)
+    provenance = {"photos_sha256": names_sha256(args.data, paths), "short_side": str(short_side)}
+    state = _state(args, config, engine.device, provenance)
     photos = open_photos(paths, config.size, memory_gb=memory_share(args.memory_gb, engine.processes), short_side=short_side)
-    teacher = Teacher(state, photos, config, args.out, engine, provenance(args, config, photos, state.facts))
+    teacher = Teacher(state, photos, config, args.out, engine, published_header(args, config, photos, state.provenance))
     carry_out(args, teacher)
     return 0
 
 
-def _state(args: argparse.Namespace, config: TeacherConfig, device: torch.device, facts: dict[str, str]) -> TeacherState:
+def _state(args: argparse.Namespace, config: TeacherConfig, device: torch.device, provenance: dict[str, str]) -> TeacherState:
     """A fresh state, or that of the run to go on with, which must be one of the same data."""
     from models.teacher.training.kinds import build
 
     if not args.resume:
-        return TeacherState.fresh(build(config, device), config, facts)
+        return TeacherState.fresh(build(config, device), config, provenance)
     check_stored(args.out / FILE, config, lambda: build(config, torch.device("meta")))
-    state = TeacherState.fresh(build(config, device), config, facts)
+    state = TeacherState.fresh(build(config, device), config, provenance)
     state.restore(args.out / FILE)
-    require_same(args, facts, state.facts, {"photos_sha256": "--data", "short_side": "--short-side"})
+    require_same(args, provenance, state.provenance, {"photos_sha256": "--data", "short_side": "--short-side"})
     return state

@@ -1,4 +1,4 @@
-"""SAMPLERS: every way to draw pictures from a denoiser, and what each can be asked. One file each, one row here."""
+"""SAMPLERS: every way to draw images from a denoiser, and what each can be asked. One file each, one row here."""
 
 import inspect
 from collections.abc import Callable

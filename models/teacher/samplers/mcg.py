@@ -22,7 +22,7 @@ def sample_mcg(
     """x'_{t-1} = ancestral step - alpha grad ||y - A x_0(x_t)||, then its measured part is replaced.
 
     The gradient is that of the norm, not of its square: the step of the paper's section 4 divided by the norm, which keeps
-    its length independent of how far the picture still is.
+    its length independent of how far the image still is.
 
     Args:
         denoiser: D; its gradient is taken.

@@ -21,7 +21,7 @@ class Progress:
     Attributes:
         t: the state that was reached; 0 at the end.
         x: x_t, (N, C, H, W).
-        x0: the clean picture as expected in the step.
+        x0: the clean image as expected in the step.
     """
 
     t: int
@@ -46,7 +46,7 @@ def descend(x: Tensor, x0: Tensor, schedule: Schedule, t: int, noise: Tensor, *,
 
     Args:
         x: x_t.
-        x0: expected clean picture.
+        x0: expected clean image.
         schedule: its letters.
         t: 1 ... T.
         noise: standard normal.

@@ -2,7 +2,7 @@
 
 The transform is orthonormal, so white noise is white in either domain and a step of the subbands is the same step of the pixels:
 the state is kept in pixels, where the hole is, and only the generator sees subbands. They are halved to lie in [-1, 1], which
-makes the state that of a picture of half the contrast.
+makes the state that of an image of half the contrast.
 """
 
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ def sample_wavediff(
         ValueError: as :func:`sample_ddgan`, or an odd height or width.
     """
     if x.shape[2] % 2 or x.shape[3] % 2:
-        raise ValueError(f"wavediff: pictures of {x.shape[2]}x{x.shape[3]}; even sides are needed")
+        raise ValueError(f"wavediff: images of {x.shape[2]}x{x.shape[3]}; even sides are needed")
     halved = None
     if observation is not None:
         observation.require_noiseless("wavediff")

@@ -21,13 +21,13 @@ class TeacherBatch:
     """One step's samples, with everything random that happens to them.
 
     Attributes:
-        pictures: (N, 3, H, W) float32 in [-1, 1].
+        images: (N, 3, H, W) float32 in [-1, 1].
         steps: (N,) int64, the state that each is noised to: 1 ... T.
         noise: (N, K, C, h, w) standard normal, of the shape of what is diffused.
         latents: (N, L) standard normal, for a few-step generator.
     """
 
-    pictures: Tensor
+    images: Tensor
     steps: Tensor
     noise: Tensor
     latents: Tensor
@@ -41,12 +41,12 @@ def make_batch(photos: Photos, config: TeacherConfig, step: int, indices: range)
     """Some samples of a step's batch. Each has a generator of its own, so that they can be made apart."""
     rngs = [np.random.default_rng((config.seed, 1, step, index)) for index in indices]
     crops = np.stack(photos.crops(config.size, rngs))
-    pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / PIXEL_SCALE - 1
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / PIXEL_SCALE - 1
     steps = torch.tensor([1 + int(rng.integers(config.noise_steps)) for rng in rngs])
     shape = (NOISES[config.kind], *config.shape)
     noise = np.stack([rng.standard_normal(shape, dtype=np.float32) for rng in rngs])
     latents = np.stack([rng.standard_normal(config.latent, dtype=np.float32) for rng in rngs])
-    return TeacherBatch(pictures, steps, torch.from_numpy(noise), torch.from_numpy(latents))
+    return TeacherBatch(images, steps, torch.from_numpy(noise), torch.from_numpy(latents))
 
 
 def batches(photos: Photos, config: TeacherConfig, first: int, indices: range) -> Iterator[TeacherBatch]:

@@ -18,8 +18,8 @@ class TeacherConfig(RunConfig):
 
     Attributes:
         kind: ``ddpm``, ``ddgan`` or ``wavediff``.
-        size: side of the pictures in pixels, a multiple of 2 for each width but the last (twice that for ``wavediff``).
-        batch: pictures of a step, of all processes together.
+        size: side of the images in pixels, a multiple of 2 for each width but the last (twice that for ``wavediff``).
+        batch: images of a step, of all processes together.
         steps: optimiser steps.
         learning_rate: of Adam, after a linear warm-up and with a linear decay.
         warmup_steps: length of the warm-up.

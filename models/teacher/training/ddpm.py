@@ -58,8 +58,8 @@ def simple_loss(network: nn.Module, batch: TeacherBatch, alpha_bar: Tensor, pred
     """
     a = alpha_bar[batch.steps].view(-1, 1, 1, 1).float()
     noise = batch.noise[:, 0]
-    noisy = a.sqrt() * batch.pictures + (1 - a).sqrt() * noise
-    velocity = a.sqrt() * noise - (1 - a).sqrt() * batch.pictures
-    target = {"epsilon": noise, "v_prediction": velocity, "sample": batch.pictures}[prediction]
+    noisy = a.sqrt() * batch.images + (1 - a).sqrt() * noise
+    velocity = a.sqrt() * noise - (1 - a).sqrt() * batch.images
+    target = {"epsilon": noise, "v_prediction": velocity, "sample": batch.images}[prediction]
     # Trainers count steps from 0.
     return torch.nn.functional.mse_loss(network(noisy, batch.steps - 1).sample.float(), target)

@@ -1,4 +1,4 @@
-"""Networks of the few-step generators: what a picture may have been, given its noisy version and a random vector; and the judge.
+"""Networks of the few-step generators: what an image may have been, given its noisy version and a random vector; and the judge.
 
 Xiao, Kreis and Vahdat, *Tackling the Generative Learning Trilemma with Denoising Diffusion GANs*, 2022; Phung, Dao and Tran,
 *Wavelet Diffusion Models*, 2023. Their networks are NCSN++; these are diffusers' UNet with the same two ideas: the random vector

@@ -12,7 +12,7 @@ from models.teacher.training.batches import TeacherBatch
 from models.teacher.training.config import TeacherConfig
 from models.teacher.training.ddpm import build_unet, simple_loss
 from models.teacher.training.few_step import LatentUNet, TransitionDiscriminator
-from models.teacher.training.transitions import play
+from models.teacher.training.transitions import adversarial_losses
 from models.wavelet import dwt
 
 if TYPE_CHECKING:  # it imports Accelerate, which only training needs
@@ -38,16 +38,16 @@ class Kind:
     subbands: bool = False
 
 
-def halved_subbands(pictures: Tensor) -> Tensor:
-    """Haar subbands over 2, so that they lie in [-1, 1] as the pictures do (Phung et al., 2023, section 3.1).
+def halved_subbands(images: Tensor) -> Tensor:
+    """Haar subbands over 2, so that they lie in [-1, 1] as the images do (Phung et al., 2023, section 3.1).
 
     Args:
-        pictures: (N, C, H, W) in [-1, 1].
+        images: (N, C, H, W) in [-1, 1].
 
     Returns:
         (N, 4 C, H/2, W/2).
     """
-    return dwt(pictures) / 2
+    return dwt(images) / 2
 
 
 def denoiser_losses(
@@ -63,11 +63,11 @@ def denoiser_losses(
 def game_losses(
     networks: Networks, batch: TeacherBatch, config: TeacherConfig, engine: "Engine", schedule: Schedule, step: int
 ) -> dict[str, Tensor]:
-    """Both sides of the game, the reconstruction and, in some steps, the penalty."""
+    """Losses of generator and discriminator, the reconstruction and, in some steps, the penalty."""
     generator, discriminator = networks["generator"], networks["discriminator"]
-    clean = halved_subbands(batch.pictures) if config.kind == "wavediff" else batch.pictures
+    clean = halved_subbands(batch.images) if config.kind == "wavediff" else batch.images
     with engine.autocast():
-        found = play(
+        found = adversarial_losses(
             generator,
             discriminator,
             clean,
@@ -75,7 +75,7 @@ def game_losses(
             batch.noise,
             batch.latents,
             schedule,
-            penalised=config.penalised(step),
+            with_penalty=config.is_penalty_step(step),
         )
     figures = {"generator": found.generator, "discriminator": found.discriminator, "reconstruction": found.reconstruction}
     own = found.discriminator

@@ -24,7 +24,7 @@ from models.teacher.training.kinds import KINDS
 from models.teacher.training.state import TeacherState
 
 SAMPLES, SAMPLE_STEPS = 6, 50
-"""Pictures of a sheet, always the same crops and holes; and steps of the denoiser for it, fewer than for a good fill."""
+"""Images of a sheet, always the same crops and holes; and steps of the denoiser for it, fewer than for a good fill."""
 
 
 def published(folder: Path, config: TeacherConfig) -> Path:
@@ -38,19 +38,19 @@ def publish(state: TeacherState, config: TeacherConfig, folder: Path, provenance
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    facts = {**provenance, "step": str(state.step)}
+    header = {**provenance, "step": str(state.step)}
     out = published(folder, config)
     if config.kind != "ddpm":
-        save_few_step(out, state.average, config, facts)
+        save_few_step(out, state.ema, config, header)
         return
     scheduler = build_scheduler(config)
     with temporary_folder(out) as temporary, without_standard_error():
         # diffusers' own writer decides what belongs into such a folder.
-        state.average.save_pretrained(temporary / "unet")  # type: ignore[operator]  # a diffusers model
+        state.ema.save_pretrained(temporary / "unet")  # type: ignore[operator]  # a diffusers model
         scheduler.save_pretrained(temporary / "scheduler")
         for file in sorted(temporary.rglob("*.*")):
             write_atomically(out / file.relative_to(temporary), file.read_bytes())
-    write_atomically(out / "provenance.json", f"{json.dumps(facts, indent=1, sort_keys=True)}\n".encode())
+    write_atomically(out / "provenance.json", f"{json.dumps(header, indent=1, sort_keys=True)}\n".encode())
 
 
 def sample_page(state: TeacherState, photos: Photos, config: TeacherConfig) -> Pixels:
@@ -59,12 +59,12 @@ def sample_page(state: TeacherState, photos: Photos, config: TeacherConfig) -> P
     rngs = [np.random.default_rng((config.seed, 2, index)) for index in range(SAMPLES)]
     crops = np.stack(photos.crops(config.size, rngs))
     holes = np.stack([sample_mask(config.size, rng)[1] for rng in rngs])
-    device = next(state.average.parameters()).device
+    device = next(state.ema.parameters()).device
     schedule = kind.schedule(config.noise_steps)
     if config.kind == "ddpm":
 
         def predict(x: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-            answer: torch.Tensor = state.average(x, step).sample
+            answer: torch.Tensor = state.ema(x, step).sample
             return answer
 
         steps = min(SAMPLE_STEPS, config.noise_steps)
@@ -72,7 +72,7 @@ def sample_page(state: TeacherState, photos: Photos, config: TeacherConfig) -> P
         settings = SamplerSettings("repaint", steps, {"travel_length": 1, "travel_repeat": 2})
         fills = complete(denoiser, schedule.respaced(steps), settings, crops, holes, range(SAMPLES), device=str(device))
     else:
-        few = FewStepDenoiser(state.average, schedule, config.latent)
+        few = FewStepDenoiser(state.ema, schedule, config.latent)
         settings = SamplerSettings(config.kind, config.noise_steps)
         fills = complete(few, schedule, settings, crops, holes, range(SAMPLES), device=str(device))
     rows = zip(crops, holes, fills, strict=True)

@@ -1,4 +1,4 @@
-"""A teacher's recipe: pictures and noise, a denoiser or a few-step generator with its opponent, a file that samplers take."""
+"""A teacher's recipe: images and noise, a denoiser or a few-step generator with its opponent, a file that samplers take."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Teacher:
         return KINDS[self.config.kind].schedule(self.config.noise_steps)
 
     def batches(self, first: int) -> Iterator[TeacherBatch]:
-        """Pictures, steps, noise, latents."""
+        """Images, steps, noise, latents."""
         return batches(self.photos, self.config, first, self.config.share(self.engine.rank, self.engine.processes))
 
     def images(self, step: int) -> int:

@@ -16,9 +16,9 @@ class TeacherState(RunState):
     """Live state of a teacher's run; the first network samples, another is its opponent."""
 
     @staticmethod
-    def fresh(networks: dict[str, nn.Module], config: TeacherConfig, facts: Mapping[str, str]) -> "TeacherState":
+    def fresh(networks: dict[str, nn.Module], config: TeacherConfig, provenance: Mapping[str, str]) -> "TeacherState":
         """State at step 0 around networks that are on their device."""
-        return TeacherState.around(networks, (config.beta1, 0.999 if config.kind == "ddpm" else 0.9), facts)
+        return TeacherState.around(networks, (config.beta1, 0.999 if config.kind == "ddpm" else 0.9), provenance)
 
 
 @reader

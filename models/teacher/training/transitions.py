@@ -52,7 +52,7 @@ def _like(values: Tensor, data: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Game:
+class AdversarialLosses:
     """Losses of one step, scalars.
 
     Attributes:
@@ -68,7 +68,7 @@ class Game:
     penalty: Tensor | None
 
 
-def play(
+def adversarial_losses(
     generator: nn.Module,
     discriminator: nn.Module,
     clean: Tensor,
@@ -77,8 +77,8 @@ def play(
     latents: Tensor,
     schedule: Schedule,
     *,
-    penalised: bool,
-) -> Game:
+    with_penalty: bool,
+) -> AdversarialLosses:
     """Losses of both networks at the same weights; the generator's does not reach the discriminator's parameters.
 
     Args:
@@ -89,7 +89,7 @@ def play(
         noise: (N, 3, ...) standard normal.
         latents: (N, L) standard normal.
         schedule: of a few steps.
-        penalised: whether to take the gradient penalty.
+        with_penalty: whether to take the gradient penalty.
     """
     pair = diffuse(clean, steps, noise, schedule)
     answer = generator(pair.now, steps, latents).float()
@@ -100,13 +100,13 @@ def play(
     own = F.softplus(-both[: len(clean)]).mean() + F.softplus(both[len(clean) :]).mean()
     discriminator.requires_grad_(False)
     try:
-        deceit = F.softplus(-discriminator(fake, pair.now, steps).float()).mean()
+        generator_loss = F.softplus(-discriminator(fake, pair.now, steps).float()).mean()
     finally:
         discriminator.requires_grad_(True)
     penalty = None
-    if penalised:
+    if with_penalty:
         # In float32 whatever is around it: second derivatives are beyond what bf16 resolves.
         with torch.autocast(clean.device.type, enabled=False):
             real = pair.before.detach().requires_grad_()
             penalty = r1_penalty(real, [discriminator(real, pair.now, steps)])
-    return Game(deceit, own, (answer - clean).abs().mean(), penalty)
+    return AdversarialLosses(generator_loss, own, (answer - clean).abs().mean(), penalty)

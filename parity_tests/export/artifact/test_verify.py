@@ -22,7 +22,7 @@ from models.system.errors import run_main
 from parity_tests.conftest import ROOT, TINY, export_all
 from parity_tests.support import fakes
 from quantize.calibrate import Sample, observe, tabulate
-from quantize.program import QuantizedProgram, calibration_path
+from quantize.table import QuantizationTable, calibration_path
 
 SIZE = 32
 
@@ -202,7 +202,7 @@ def quantised(tiny_checkpoint, tmp_path, fake):
 
 
 def foreign(path):
-    table = QuantizedProgram.load(path)
+    table = QuantizationTable.load(path)
     dataclasses.replace(table, checkpoint_sha256="1" * 64).save(path)
 
 

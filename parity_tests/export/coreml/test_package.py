@@ -183,7 +183,7 @@ def test_bare_core(scheme: str, programs: dict[str, Program], tmp_path: Path) ->
 
 @pytest.mark.skipif(can_predict(), reason="the other tests run Core ML itself")
 def test_the_way_into_core_ml(packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    # Core ML is not here, so a stand-in with its Python interface (PIL pictures by name, in and out) is the evaluator.
+    # Core ML is not here, so a stand-in with its Python interface (PIL images by name, in and out) is the evaluator.
     ct = coremltools()
     real = ct.models.MLModel
 
@@ -195,9 +195,9 @@ def test_the_way_into_core_ml(packages: dict[str, Path], monkeypatch: pytest.Mon
         def get_spec(self) -> object:
             return real(str(self.path), skip_model_load=True).get_spec()
 
-        def predict(self, pictures: dict[str, Image.Image]) -> dict[str, Image.Image]:
-            assert {name: picture.mode for name, picture in pictures.items()} == {"image": "RGB", "mask": "L"}
-            arrays = np.asarray(pictures["image"])[None], np.asarray(pictures["mask"])[None, :, :, None]
+        def predict(self, images: dict[str, Image.Image]) -> dict[str, Image.Image]:
+            assert {name: image.mode for name, image in images.items()} == {"image": "RGB", "mask": "L"}
+            arrays = np.asarray(images["image"])[None], np.asarray(images["mask"])[None, :, :, None]
             return {"result": Image.fromarray(mil_evaluator.runner(self.path, 1)(*arrays)[0]).convert("RGBA")}
 
     expected = BACKEND.load(packages["fp32"], 1)(photo(SIZE), hole(SIZE))
@@ -235,7 +235,7 @@ def test_same_bytes_from_another_process_in_another_folder(packages: dict[str, P
     script = """
         import pathlib, sys
         from parity_tests.export.coreml import test_package as tests
-        for module in (sys.modules["export.coreml.backend"], sys.modules["models.generator"], sys.modules["quantize.program"]):
+        for module in (sys.modules["export.coreml.backend"], sys.modules["models.generator"], sys.modules["quantize.table"]):
             assert pathlib.Path(module.__file__).is_relative_to(pathlib.Path.cwd()), module
         network = tests.generator.__wrapped__()
         for name, program in tests.programs.__wrapped__(network).items():

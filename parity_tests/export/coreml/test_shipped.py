@@ -9,8 +9,8 @@ from export.coreml.inspect import integer_coverage
 from export.program import Program
 from models.checkpoint import SHIPPED, load_checkpoint, sha256
 from parity_tests.support.coreml_cells import BACKEND, MINIMUM_PSNR, photo, psnr_in_hole, reference
-from quantize.program import QuantizedProgram, calibration_path
 from quantize.schemes import SCHEMES
+from quantize.table import QuantizationTable, calibration_path
 
 BYTES = {"fp32": 6.5e6, "fp16": 3.3e6, "w8a8": 2.0e6}
 BAR_DB = {**MINIMUM_PSNR, "w8a8": 36.0}
@@ -23,7 +23,7 @@ COUNTS = {"add": 26, "conv": 67, "resize": 5}
 def test_shipped_checkpoint(scheme: str, shipped_artifacts: Path) -> None:
     size, table = 256, None
     if SCHEMES[scheme].calibrated:
-        table = QuantizedProgram.load(calibration_path(SHIPPED))
+        table = QuantizationTable.load(calibration_path(SHIPPED))
     program = Program(load_checkpoint(SHIPPED), size, SCHEMES[scheme], "uint8", sha256(SHIPPED), table)
     package = shipped_artifacts / f"wavefill-s-256-coreml-{scheme}" / BACKEND.model_file
     run, mask = BACKEND.load(package, 2), np.zeros((1, size, size, 1), np.uint8)

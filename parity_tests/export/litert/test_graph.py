@@ -151,7 +151,7 @@ def test_the_core_is_one_region_for_gpu_delegates(scheme, io):
 def test_nothing_is_transposed(scheme, io):
     operators = BACKEND.inspect(saved(scheme, io)).operators
     assert "TRANSPOSE_CONV" not in operators
-    # A bare core is NCHW: its picture is turned on the way in, its fill on the way out (the hole has one channel).
+    # A bare core is NCHW: its image is turned on the way in, its fill on the way out (the hole has one channel).
     assert operators.get("TRANSPOSE", 0) == (2 if io == "float" else 0)
 
 

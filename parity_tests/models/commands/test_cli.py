@@ -79,7 +79,7 @@ BAD = {
     # name                arguments after "inpaint"                              part of the message
     "missing photo": (("none.png", "mask.png", "out.png", *SMALL), "none.png: no such file"),
     "missing mask": (("photo.png", "none.png", "out.png", *SMALL), "none.png: no such file"),
-    "text as photo": (("text.jpg", "mask.png", "out.png", *SMALL), "text.jpg: not a picture"),
+    "text as photo": (("text.jpg", "mask.png", "out.png", *SMALL), "text.jpg: not an image"),
     "truncated photo": (("cut.png", "mask.png", "out.png", *SMALL), "cut.png: truncated or damaged"),
     "other size": (("photo.png", "small.png", "out.png", *SMALL), "mask is 20x10 but the photo, as shown, is 150x90"),
     "full mask": (("photo.png", "full.png", "out.png", *SMALL), "the mask is full"),
@@ -136,7 +136,7 @@ def test_evaluate_prints_a_table_and_two_runs_are_equal(photos, call):
     assert call(*options, "--json", "b.json")[:2] == (0, out)
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
     figures = json.loads(Path("a.json").read_text())
-    assert figures["pictures"] == 3
+    assert figures["images"] == 3
     assert figures["setting"]["checkpoint_sha256"] == sha256(Path("small.safetensors"))
     assert f"{figures['methods']['telea']['hole_psnr_db']:.2f}" in out.splitlines()[2]
     assert read_photo(Path("sheet.png")).pixels.shape[1] > 6 * 32

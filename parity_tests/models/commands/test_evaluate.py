@@ -54,8 +54,8 @@ def test_without_networks_what_is_missing_is_said(command, tmp_path):
     assert {"detail_ratio", "checkerboard_ratio", *(f"lattice_{p}_share_ratio" for p in LATTICES)} < set(figures)
     for name, (low, high) in told["intervals"]["network"].items():
         assert low <= figures[name] <= high, name
-    assert [row["family"] is not None for row in told["per_picture"]] == [True] * 5
-    assert sum(group["pictures"]["count"] for name, group in told["groups"].items() if name.startswith("hole")) == 5
+    assert [row["family"] is not None for row in told["per_image"]] == [True] * 5
+    assert sum(group["images"]["count"] for name, group in told["groups"].items() if name.startswith("hole")) == 5
 
 
 def test_with_networks_everything_is_named_after_its_network(command, squeezenet, tmp_path):
@@ -73,7 +73,7 @@ def test_with_networks_everything_is_named_after_its_network(command, squeezenet
     assert set(told["unavailable"]) == {"LPIPS", "FID, sFID, KID", "Inception Score"}
     assert told["setting"]["networks_sha256"].keys() == {"perceptual", "colour", "class"}
     gap = told["distance_to_baselines"]["network"]["telea"]["squeezenet_distance"]
-    rows = [row["squeezenet_distance"] for row in told["per_picture"]]
+    rows = [row["squeezenet_distance"] for row in told["per_image"]]
     assert gap["mean"] == pytest.approx(np.mean([row["network"] - row["telea"] for row in rows]))
     assert "SqueezeNet" in out
     assert read_photo(sheet).pixels.shape[1] > 64 * 6
@@ -119,5 +119,5 @@ def test_masks_of_a_file(command, tmp_path, capsys):
     assert run_main(main, ["masks", "--out", str(masks), "--size", "64", "--count", "3"]) == 0
     code, _, err = command("--masks", masks, "--json", tmp_path / "out.json")
     assert code == 0, err
-    names = [row["name"] for row in json.loads((tmp_path / "out.json").read_text())["per_picture"]]
+    names = [row["name"] for row in json.loads((tmp_path / "out.json").read_text())["per_image"]]
     assert [name.split()[-1] for name in names] == ["0", "1", "2", "0", "1"]

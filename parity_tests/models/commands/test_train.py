@@ -69,9 +69,9 @@ def test_a_run_folder_describes_itself(begin, photos, tmp_path, monkeypatch, cap
     average = load_checkpoint(folder / "checkpoint.safetensors")
     assert average.spec == TINY
     state, _ = TrainState.load(folder / "state.safetensors", CPU)
-    for name, value in state.average.named_parameters():
+    for name, value in state.ema.named_parameters():
         assert torch.equal(average.get_parameter(name), value), name
-    assert state.facts["photos_sha256"] == part["photos_sha256"]
+    assert state.provenance["photos_sha256"] == part["photos_sha256"]
 
 
 def _compare_with_tensorboard(folder, lines):
@@ -131,9 +131,9 @@ def test_init_takes_over_the_weights(begin, tmp_path, monkeypatch):
     fresh = TrainState.fresh(PRESETS["tiny-gan"], CPU)
     for name, value in start.named_parameters():
         assert torch.equal(state.generator.get_parameter(name), value), name
-        assert torch.equal(state.average.get_parameter(name), value), name
+        assert torch.equal(state.ema.get_parameter(name), value), name
     assert not torch.equal(fresh.generator.head.weight, start.head.weight), "the seed alone gives other weights"
-    assert seen["recipe"].provenance["init_sha256"] == state.facts["init_sha256"] == sha256(tmp_path / "start.safetensors")
+    assert seen["recipe"].provenance["init_sha256"] == state.provenance["init_sha256"] == sha256(tmp_path / "start.safetensors")
 
 
 def test_what_a_run_began_from_is_remembered(begin, tmp_path):
@@ -141,7 +141,7 @@ def test_what_a_run_began_from_is_remembered(begin, tmp_path):
     assert begin("--preset", "tiny", "--init", tmp_path / "start.safetensors", "--max-minutes", "1e-9") == 0
     assert begin("--resume", "--set", "steps=3") == 0
     state, _ = TrainState.load(tmp_path / "run" / "state.safetensors", CPU)
-    assert state.facts["init_sha256"] == sha256(tmp_path / "start.safetensors")
+    assert state.provenance["init_sha256"] == sha256(tmp_path / "start.safetensors")
 
 
 def test_init_of_another_spec_is_refused(begin, tmp_path, monkeypatch):
@@ -254,7 +254,7 @@ def test_refusals_are_one_line_and_exit_2(photos, tmp_path, capsys):
 
 def test_a_perceptual_loss_is_taken_from_its_network(begin, tmp_path, monkeypatch):
     """The file's distance enters with its weight; here a plain squared error stands in for a network."""
-    monkeypatch.setattr(train, "_perceptual", lambda args, device: lambda picture, photo: (picture - photo).square().mean())
+    monkeypatch.setattr(train, "_perceptual", lambda args, device: lambda image, photo: (image - photo).square().mean())
     monkeypatch.setattr("models.training.log.LOG_STEPS", 1)
     (tmp_path / "net.safetensors").write_bytes(b"any")
     words = ["--preset", "tiny", "--set", "perceptual=0.5", "--set", "perceptual_interval=2", "--set", "steps=4"]
@@ -263,7 +263,7 @@ def test_a_perceptual_loss_is_taken_from_its_network(begin, tmp_path, monkeypatc
     assert ["perceptual" in line for line in lines] == [True, False, True, False]
     assert lines[0]["perceptual"] > 0
     state, _ = TrainState.load(tmp_path / "run" / "state.safetensors", CPU)
-    assert state.facts["perceptual_sha256"] == sha256(tmp_path / "net.safetensors")
+    assert state.provenance["perceptual_sha256"] == sha256(tmp_path / "net.safetensors")
     (tmp_path / "net.safetensors").write_bytes(b"another")
     with pytest.raises(ValueError, match="--perceptual: not what the run"):
         begin("--resume", "--set", "steps=6", "--perceptual", tmp_path / "net.safetensors")

@@ -127,7 +127,7 @@ def test_what_is_left_out_is_named_counted_and_listed(mixed, capsys, memory_gb):
     photos = open_photos(mixed, 32, memory_gb=memory_gb)
     message = capsys.readouterr().err
     assert "20-small.png: 200x31, the short side must be at least 32" in message
-    assert "21-text.jpg: not a picture" in message
+    assert "21-text.jpg: not an image" in message
     assert len(photos.paths) == 15
     if memory_gb == ALL:
         assert "skipped 5 of 17 files" in message

@@ -27,7 +27,7 @@ def test_missing_and_empty_folders_are_refused(tmp_path):
 
 def test_unreadable_and_small_files_are_named_and_skipped(tmp_path, capsys):
     _write_photos(tmp_path, MINIMUM_PHOTOS)
-    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "broken.jpg").write_bytes(b"not an image")
     whole = (tmp_path / "000.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("RGB", (10, 10)).save(tmp_path / "tiny.png")

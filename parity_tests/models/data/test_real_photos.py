@@ -20,7 +20,7 @@ from models.evaluation.report import difference, report
 from models.generator import fold
 from models.inpainter import Uint8Shell
 from models.runner import torch_run
-from quantize.program import Activation, QuantizedProgram, calibration_path
+from quantize.table import Activation, QuantizationTable, calibration_path
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +42,7 @@ def folders(request) -> tuple[list[Path], list[Path]]:
     return find_photos(Path(photos)), find_photos(Path(masks))
 
 
-def quantised_fill(table: QuantizedProgram) -> Fill:
+def quantised_fill(table: QuantizationTable) -> Fill:
     """The w8a8 program as a method of ``models.evaluation.protocol``."""
     shell = Uint8Shell(table.apply(fold(load_checkpoint(SHIPPED), SIZE, SIZE), SIZE)).eval()
 
@@ -65,7 +65,7 @@ def test_the_network_beats_the_classical_baselines(folders):
 
 def test_eight_bits_cost_next_to_nothing(folders):
     photos, masks = folders
-    table = QuantizedProgram.load(calibration_path(SHIPPED))
+    table = QuantizationTable.load(calibration_path(SHIPPED))
     head = table.activations["head"]
     planted = {**table.activations, "head": Activation(head.scale / 4, head.zero_point)}
     methods = {

@@ -82,7 +82,7 @@ def test_agreement_and_accuracy():
 
 
 @pytest.mark.parametrize("measure", [frechet_distance, kernel_distance, precision, recall])
-def test_too_few_pictures_are_refused(measure):
+def test_too_few_images_are_refused(measure):
     with pytest.raises(ValueError, match="needs at least"):
         measure(FILLS[:1], PHOTOS[:1])
 

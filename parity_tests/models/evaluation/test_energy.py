@@ -27,8 +27,8 @@ LARGE_HOLE[30:200, 40:230] = True
 ROWS, COLUMNS = np.mgrid[:256, :256]
 
 
-def energies(picture, hole=LARGE_HOLE):
-    return {name: energy(picture, hole) for name, energy in ENERGIES.items()}
+def energies(image, hole=LARGE_HOLE):
+    return {name: energy(image, hole) for name, energy in ENERGIES.items()}
 
 
 def plus(pattern):
@@ -123,7 +123,7 @@ def test_noise_of_the_same_energy_is_no_lattice():
     assert all(found[f"lattice_{period}_share_ratio"] < 1.1 for period in LATTICES)
 
 
-def test_small_pictures_have_no_windows():
+def test_small_images_have_no_windows():
     assert lattice_energy(PHOTO[:8, :8], HOLE[:8, :8], 2) == 0
 
 

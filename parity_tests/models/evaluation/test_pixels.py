@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import peak_signal_noise_ratio as torch_psnr
 from torchmetrics.functional.image import structural_similarity_index_measure as torch_ssim
 
-from models.evaluation.metrics.pixels import IDENTICAL_DB, PIXEL_METRICS, hole_l1, hole_psnr, picture_psnr, picture_ssim
+from models.evaluation.metrics.pixels import IDENTICAL_DB, PIXEL_METRICS, hole_l1, hole_psnr, image_psnr, image_ssim
 
 PHOTO = np.ascontiguousarray(skimage.data.coffee()[:64, :80])
 RNG = np.random.default_rng(0)
@@ -17,12 +17,12 @@ HOLE = np.zeros((64, 80), bool)
 HOLE[9:40, 12:51] = True
 
 
-def planes(picture):
-    return torch.from_numpy(picture.astype(np.float64)).permute(2, 0, 1)[None]
+def planes(image):
+    return torch.from_numpy(image.astype(np.float64)).permute(2, 0, 1)[None]
 
 
 def reference_hole_psnr(result, photo, hole):
-    values = (torch.from_numpy(picture[hole].astype(np.float64)) for picture in (result, photo))
+    values = (torch.from_numpy(image[hole].astype(np.float64)) for image in (result, photo))
     return float(torch_psnr(*values, data_range=255.0))
 
 
@@ -60,7 +60,7 @@ def test_ssim_agrees_with_torchmetrics():
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "full": True}
     _, full = structural_similarity(other, photo, channel_axis=2, data_range=255, **options)
     assert full.mean() == pytest.approx(float(torch_ssim(planes(other), planes(photo), sigma=1.5, data_range=255.0)), abs=1e-4)
-    assert picture_ssim(other, photo) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-9)
+    assert image_ssim(other, photo) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", PIXEL_METRICS)
@@ -77,10 +77,10 @@ def test_hole_psnr_is_scikit_images_on_the_values_in_the_hole():
     assert hole_psnr(OTHER, PHOTO, HOLE) == pytest.approx(expected, abs=1e-9)
 
 
-def test_hole_psnr_ignores_the_rest_of_the_picture():
+def test_hole_psnr_ignores_the_rest_of_the_image():
     ruined = np.where(HOLE[:, :, None], OTHER, 0).astype(np.uint8)
     assert hole_psnr(ruined, PHOTO, HOLE) == hole_psnr(OTHER, PHOTO, HOLE)
-    assert picture_psnr(ruined, PHOTO) < picture_psnr(OTHER, PHOTO)
+    assert image_psnr(ruined, PHOTO) < image_psnr(OTHER, PHOTO)
 
 
 def test_the_usual_mistake_of_uint8_differences_is_noticed():
@@ -93,19 +93,19 @@ def test_known_values():
     assert hole_psnr(np.full_like(PHOTO, 10), np.full_like(PHOTO, 11), HOLE) == pytest.approx(48.1308, abs=1e-4)
     assert hole_psnr(np.zeros_like(PHOTO), np.full_like(PHOTO, 255), HOLE) == pytest.approx(0)
     assert hole_l1(np.full_like(PHOTO, 10), np.full_like(PHOTO, 13), HOLE) == 3
-    assert hole_psnr(PHOTO, PHOTO, HOLE) == picture_psnr(PHOTO, PHOTO) == IDENTICAL_DB
-    assert picture_ssim(PHOTO, PHOTO) == pytest.approx(1)
+    assert hole_psnr(PHOTO, PHOTO, HOLE) == image_psnr(PHOTO, PHOTO) == IDENTICAL_DB
+    assert image_ssim(PHOTO, PHOTO) == pytest.approx(1)
 
 
-def test_picture_metrics_equal_scikit_images():
-    assert picture_psnr(OTHER, PHOTO) == pytest.approx(peak_signal_noise_ratio(PHOTO, OTHER, data_range=255), abs=1e-9)
+def test_image_metrics_equal_scikit_images():
+    assert image_psnr(OTHER, PHOTO) == pytest.approx(peak_signal_noise_ratio(PHOTO, OTHER, data_range=255), abs=1e-9)
     each = [
         structural_similarity(
             PHOTO[..., c], OTHER[..., c], data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
         for c in range(3)
     ]
-    assert picture_ssim(OTHER, PHOTO) == pytest.approx(np.mean(each), abs=1e-9)
+    assert image_ssim(OTHER, PHOTO) == pytest.approx(np.mean(each), abs=1e-9)
 
 
 def test_metrics_refuse_what_cannot_be_measured():

@@ -10,7 +10,7 @@ from PIL import Image
 from models.data.mask_file import MaskFile
 from models.evaluation.baselines import BASELINES, mean_fill
 from models.evaluation.metrics.energy import ENERGIES
-from models.evaluation.metrics.pixels import IDENTICAL_DB, hole_psnr, picture_ssim
+from models.evaluation.metrics.pixels import IDENTICAL_DB, hole_psnr, image_ssim
 from models.evaluation.protocol import Figures, Measured, centre_crop, evaluate, measure, read_cases, run_fill
 from models.evaluation.report import CLASSICAL, difference, intervals, report, summary
 from models.runner import torch_run
@@ -44,7 +44,7 @@ def test_mean_fill_is_the_mean_of_the_known():
         mean_fill(PHOTO, np.ones((64, 80), bool))
 
 
-@pytest.mark.parametrize(("module", "call"), [("cv2", BASELINES["telea"]), ("skimage", lambda p, h: picture_ssim(p, p))])
+@pytest.mark.parametrize(("module", "call"), [("cv2", BASELINES["telea"]), ("skimage", lambda p, h: image_ssim(p, p))])
 def test_a_missing_package_is_named(monkeypatch, module, call):
     real = builtins.__import__
 
@@ -97,8 +97,8 @@ def test_report_compares_with_the_better_classical_baseline():
     assert set(CLASSICAL) < set(BASELINES)
     assert result.over_best_baseline["network"]["mean_db"] == pytest.approx(1.5)
     assert result.methods["network"]["hole_psnr_db"] == pytest.approx(23)
-    assert result.per_picture[1]["name"] == "b"
-    assert result.per_picture[1]["hole_psnr_db"] == {"network": 24, "telea": 20, "navier-stokes": 22, "mean": 90}
+    assert result.per_image[1]["name"] == "b"
+    assert result.per_image[1]["hole_psnr_db"] == {"network": 24, "telea": 20, "navier-stokes": 22, "mean": 90}
 
 
 def test_detail_ratio_is_a_ratio_of_sums():
@@ -129,7 +129,7 @@ def test_cases_follow_the_protocol(folders):
     assert cases[1].hole.sum() == 16 * 16
 
 
-def test_own_masks_are_seeded_per_picture(folders):
+def test_own_masks_are_seeded_per_image(folders):
     photos, _ = folders
     first, again = (list(read_cases(photos, [], 32, seed=5)) for _ in range(2))
     assert all(np.array_equal(a.hole, b.hole) for a, b in zip(first, again, strict=True))
@@ -194,7 +194,7 @@ def test_groups_by_share_and_purpose():
     families = ["half", "box", "border", "strokes"]
     table = {name: figures(10, 20, 30, 40) for name in ("network", *CLASSICAL)}
     groups = report(measured(table, families, [0.5, 0.1, 0.3, 0.2]), {}).groups
-    counts = {name: rows["pictures"]["count"] for name, rows in groups.items()}
+    counts = {name: rows["images"]["count"] for name, rows in groups.items()}
     assert counts == {
         "hole 0-20 %": 2,
         "hole 20-40 %": 1,
@@ -226,5 +226,5 @@ def test_masks_of_a_file_are_used_in_turn_and_only_at_their_size(folders):
     cases = list(read_cases(photos, masks, 32, seed=0))
     assert [case.family for case in cases] == [masks.families[i] for i in (0, 1, 0)]
     assert np.array_equal(cases[2].hole, masks.holes[0])
-    with pytest.raises(ValueError, match="for 32x32 pixels, the pictures are 16x16"):
+    with pytest.raises(ValueError, match="for 32x32 pixels, the images are 16x16"):
         next(read_cases(photos, masks, 16, seed=0))

@@ -1,4 +1,4 @@
-"""Steps at borders and repetition, on pictures whose answer is known."""
+"""Steps at borders and repetition, on images whose answer is known."""
 
 import numpy as np
 import pytest
@@ -10,17 +10,17 @@ HOLE[30:100, 40:110] = True
 
 
 def test_a_step_is_its_height():
-    picture = np.full((120, 140, 3), 100, np.uint8)
-    picture[HOLE] = 117
-    assert border_step(picture, HOLE) == 17
-    picture[HOLE] = 100
-    assert border_step(picture, HOLE) == 0
+    image = np.full((120, 140, 3), 100, np.uint8)
+    image[HOLE] = 117
+    assert border_step(image, HOLE) == 17
+    image[HOLE] = 100
+    assert border_step(image, HOLE) == 0
 
 
 def test_a_slope_counts_across_the_border_only():
     """One level a column and nothing down: two of the four sides have a step of 1, equally many pixels each."""
-    picture = np.broadcast_to(np.arange(140, dtype=np.uint8)[None, :, None], (120, 140, 3))
-    assert border_step(picture, HOLE) == pytest.approx(0.5)
+    image = np.broadcast_to(np.arange(140, dtype=np.uint8)[None, :, None], (120, 140, 3))
+    assert border_step(image, HOLE) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("lag", [8, 16, 32])

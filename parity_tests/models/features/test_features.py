@@ -10,20 +10,20 @@ from safetensors.torch import save_file
 
 from models.features.distance import perceptual_distance
 from models.features.network import FeatureNetwork
-from models.features.perceptual import PerceptualNetwork, PictureDistance
+from models.features.perceptual import ImageDistance, PerceptualNetwork
 from models.features.pixels import SCALES
 from models.features.squeezenet import FIRES, SqueezeNetTaps
 from models.features.vgg import VGG_BLOCKS
 from models.losses.perceptual import read_perceptual
 
 RNG = np.random.default_rng(0)
-PICTURES = RNG.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+IMAGES = RNG.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
 SQUEEZE_WIDTHS = {3: (64, 16, 64), 4: (128, 16, 64), 6: (128, 32, 128), 7: (256, 32, 128)}
 SQUEEZE_WIDTHS |= {9: (256, 48, 192), 10: (384, 48, 192), 11: (384, 64, 256), 12: (512, 64, 256)}
 
 
-def rgb(pictures):
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+def rgb(images):
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def random_convolution(name, inputs, outputs, kernel):
@@ -59,9 +59,9 @@ def vgg(tmp_path_factory):
     return path, tensors
 
 
-def squeezenet_reference(tensors, pictures):
+def squeezenet_reference(tensors, images):
     """Layer after layer as torchvision numbers them: 2, 5 and 8 are the poolings."""
-    bgr = torch.from_numpy(pictures[..., ::-1].astype(np.float32) - np.float32([104, 117, 123])).permute(0, 3, 1, 2)
+    bgr = torch.from_numpy(images[..., ::-1].astype(np.float32) - np.float32([104, 117, 123])).permute(0, 3, 1, 2)
 
     def convolve(x, name, **options):
         return F.relu(F.conv2d(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"], **options))
@@ -92,8 +92,8 @@ def distance_reference(a, b):
 
 def test_squeezenet_equals_a_network_of_functions(squeezenet):
     path, tensors = squeezenet
-    taps = SqueezeNetTaps.read(path)(rgb(PICTURES))
-    expected = squeezenet_reference(tensors, PICTURES)
+    taps = SqueezeNetTaps.read(path)(rgb(IMAGES))
+    expected = squeezenet_reference(tensors, IMAGES)
     assert [tap.shape for tap in taps] == [tap.shape for tap in expected]
     for tap, other in zip(taps, expected, strict=True):
         assert torch.allclose(tap, other, rtol=1e-4, atol=1e-4 * float(other.abs().max()))
@@ -102,17 +102,17 @@ def test_squeezenet_equals_a_network_of_functions(squeezenet):
 
 def test_perceptual_distance_is_its_definition(squeezenet):
     path, tensors = squeezenet
-    a, b = (squeezenet_reference(tensors, PICTURES[i : i + 1]) for i in range(2))
-    measure = PictureDistance(PerceptualNetwork.read(path))
-    assert measure(PICTURES[0], PICTURES[1]) == pytest.approx(float(distance_reference(a, b)[0]), abs=1e-4)
-    assert measure(PICTURES[1], PICTURES[1]) == pytest.approx(0, abs=1e-6)
+    a, b = (squeezenet_reference(tensors, IMAGES[i : i + 1]) for i in range(2))
+    measure = ImageDistance(PerceptualNetwork.read(path))
+    assert measure(IMAGES[0], IMAGES[1]) == pytest.approx(float(distance_reference(a, b)[0]), abs=1e-4)
+    assert measure(IMAGES[1], IMAGES[1]) == pytest.approx(0, abs=1e-6)
     assert perceptual_distance(a, b).item() == pytest.approx(float(distance_reference(a, b)[0]), abs=1e-5)
 
 
 def test_a_wrong_order_of_colours_is_noticed(squeezenet):
     """The planted error: RGB where the network wants BGR."""
     path, tensors = squeezenet
-    right, wrong = squeezenet_reference(tensors, PICTURES), SqueezeNetTaps.read(path)(rgb(PICTURES[..., ::-1].copy()))
+    right, wrong = squeezenet_reference(tensors, IMAGES), SqueezeNetTaps.read(path)(rgb(IMAGES[..., ::-1].copy()))
     assert not torch.allclose(right[0], wrong[0], rtol=1e-2, atol=1e-2)
 
 
@@ -120,7 +120,7 @@ def test_vgg_equals_a_network_of_functions(vgg):
     path, tensors = vgg
     network = PerceptualNetwork.read(path)
     assert network.name == "vgg16_distance"
-    x = torch.from_numpy((PICTURES / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).permute(0, 3, 1, 2).float()
+    x = torch.from_numpy((IMAGES / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).permute(0, 3, 1, 2).float()
     expected = []
     # torchvision's `features`: a ReLU behind every convolution, poolings at 4, 9, 16 and 23; the taps are the ReLUs before them.
     for index in range(31):
@@ -132,7 +132,7 @@ def test_vgg_equals_a_network_of_functions(vgg):
             x = F.relu(x)
         if index in (3, 8, 15, 22, 29):
             expected.append(x)
-    for tap, other in zip(network.taps(rgb(PICTURES)), expected, strict=True):
+    for tap, other in zip(network.taps(rgb(IMAGES)), expected, strict=True):
         assert torch.allclose(tap, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
 
 
@@ -143,27 +143,27 @@ def test_lpips_weighs_channels_and_adds_taps(vgg, tmp_path):
     save_file(tensors | heads, tmp_path / "lpips.safetensors")
     network = PerceptualNetwork.read(tmp_path / "lpips.safetensors")
     assert network.name == "lpips_vgg16_distance"
-    a, b = (PerceptualNetwork.read(path).taps(rgb(PICTURES[i : i + 1])) for i in range(2))
+    a, b = (PerceptualNetwork.read(path).taps(rgb(IMAGES[i : i + 1])) for i in range(2))
     expected = 0.0
     for x, y, head in zip(a, b, heads.values(), strict=True):
         u, v = (tap / tap.norm(dim=1, keepdim=True).clamp_min(1e-12) for tap in (x, y))
         expected += float(((u - v).square() * head).sum(1).mean())
-    assert PictureDistance(network)(*PICTURES) == pytest.approx(expected, rel=1e-4)
+    assert ImageDistance(network)(*IMAGES) == pytest.approx(expected, rel=1e-4)
     (last := dict(tensors | heads)).pop("lin4.model.1.weight")
     save_file(last, tmp_path / "four.safetensors")
     with pytest.raises(ValueError, match="4 heads"):
         PerceptualNetwork.read(tmp_path / "four.safetensors")
 
 
-def test_perceptual_loss_has_a_gradient_for_the_picture_only(squeezenet):
+def test_perceptual_loss_has_a_gradient_for_the_image_only(squeezenet):
     loss = read_perceptual(squeezenet[0], torch.device("cpu"))
-    picture, photo = rgb(PICTURES).requires_grad_(), rgb(PICTURES[::-1].copy()).requires_grad_()
-    value = loss(picture, photo)
+    image, photo = rgb(IMAGES).requires_grad_(), rgb(IMAGES[::-1].copy()).requires_grad_()
+    value = loss(image, photo)
     value.backward()
-    assert picture.grad.abs().sum() > 0
+    assert image.grad.abs().sum() > 0
     assert photo.grad is None
     with torch.no_grad():
-        halves = [float(loss(picture[i : i + 1], photo[i : i + 1])) for i in range(2)]
+        halves = [float(loss(image[i : i + 1], photo[i : i + 1])) for i in range(2)]
     assert value.item() == pytest.approx(sum(halves) / 2, rel=1e-5), "normalised per sample"
     black = torch.full((1, 3, 64, 64), -1.0, requires_grad=True)
     loss(black, black.detach()).backward()
@@ -225,18 +225,18 @@ def test_a_float_network_without_a_scale_is_refused(tmp_path):
 
 def test_feature_maps_are_averaged_and_kept_in_part(squeezenet):
     path, tensors = squeezenet
-    last = squeezenet_reference(tensors, PICTURES[:1])[-1][0].numpy()
-    response = FeatureNetwork(path)(PICTURES[0])
+    last = squeezenet_reference(tensors, IMAGES[:1])[-1][0].numpy()
+    response = FeatureNetwork(path)(IMAGES[0])
     assert response.vector == pytest.approx(last.mean((1, 2)), rel=1e-3, abs=1e-3)
     assert response.spatial.shape == (7 * last.shape[1] * last.shape[2],)
 
 
 def test_probabilities_of_logits_and_of_a_rounded_softmax(tmp_path, monkeypatch):
     network = FeatureNetwork(mean_colour(tmp_path / "net.onnx", TensorProto.UINT8))
-    monkeypatch.setattr(network, "_run", lambda picture: np.array([1.0, -2.0, 3.0]))
+    monkeypatch.setattr(network, "_run", lambda image: np.array([1.0, -2.0, 3.0]))
     powers = np.exp([1.0, -2.0, 3.0])
     assert network.probabilities(FLAT) == pytest.approx(powers / powers.sum())
-    monkeypatch.setattr(network, "_run", lambda picture: np.array([0.25, 0.5, 0.0]))
+    monkeypatch.setattr(network, "_run", lambda image: np.array([0.25, 0.5, 0.0]))
     assert network.probabilities(FLAT) == pytest.approx([1 / 3, 2 / 3, 0])
 
 

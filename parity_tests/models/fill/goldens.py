@@ -22,7 +22,7 @@ from models.fill.parameters import DEFAULTS, Parameters
 FOLDER = Path(windows.__file__).parent / "goldens"
 
 
-def picture(height: int, width: int) -> Pixels:
+def image(height: int, width: int) -> Pixels:
     """A photo of a kind: sky, a slanted roof with tiles, grain; equal on every machine."""
     rows, columns = np.mgrid[:height, :width]
     sky = np.stack([90 + rows * 80 // height, 140 + rows * 60 // height, 220 - columns * 40 // width], axis=2)
@@ -85,20 +85,20 @@ class Case:
 
 
 CASES: dict[str, Callable[[], Case]] = {
-    "hole_at_full_resolution": lambda: Case(picture(90, 110), disc(90, 110, 50, 60, 17), 64),
-    "hole_at_a_third": lambda: Case(picture(170, 200), disc(170, 200, 90, 110, 48), 64),
-    "wire_and_specks": lambda: Case(picture(40, 90), wire(40, 90), 64),
-    "frame": lambda: Case(picture(80, 70), frame(80, 70), 64),
-    "without_detail": lambda: Case(picture(170, 200), disc(170, 200, 80, 90, 40), 64, None),
+    "hole_at_full_resolution": lambda: Case(image(90, 110), disc(90, 110, 50, 60, 17), 64),
+    "hole_at_a_third": lambda: Case(image(170, 200), disc(170, 200, 90, 110, 48), 64),
+    "wire_and_specks": lambda: Case(image(40, 90), wire(40, 90), 64),
+    "frame": lambda: Case(image(80, 70), frame(80, 70), 64),
+    "without_detail": lambda: Case(image(170, 200), disc(170, 200, 80, 90, 40), 64, None),
     "small_patches": lambda: Case(
-        picture(75, 83),
+        image(75, 83),
         disc(75, 83, 30, 40, 20),
         50,
         Parameters((2,), 4, 2, coherence=512, reuse=128, rows=0, columns=99, sweeps=3),
     ),
-    "photo_smaller_than_a_patch": lambda: Case(picture(9, 7), disc(9, 7, 4, 3, 2), 64),
+    "photo_smaller_than_a_patch": lambda: Case(image(9, 7), disc(9, 7, 4, 3, 2), 64),
     "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=8, sweeps=1)),
-    "network_of_256": lambda: Case(picture(300, 320), disc(300, 320, 160, 170, 60), 256),
+    "network_of_256": lambda: Case(image(300, 320), disc(300, 320, 160, 170, 60), 256),
 }
 
 
@@ -115,7 +115,7 @@ def answers(case: Case) -> tuple[list[tuple[Pixels, Pixels, Pixels]], Pixels]:
 
 
 def write(name: str, case: Case, folder: Path) -> None:
-    """Write one case: a folder with case.json and its pictures."""
+    """Write one case: a folder with case.json and its images."""
     calls, result = answers(case)
     (folder / name).mkdir(parents=True)
 

@@ -49,7 +49,7 @@ def test_only_pixels_near_the_border_depend_on_the_fade():
 
     def fill(fade):
         parameters = dataclasses.replace(DEFAULTS, bands=(4,), patch=2, samples=2, seam_limit=0, fade=fade)
-        return fill_window(photo, hole, lambda picture, _: np.full_like(picture, 100), 64, parameters)
+        return fill_window(photo, hole, lambda image, _: np.full_like(image, 100), 64, parameters)
 
     without, different = fill(1), (fill(4) != fill(1)).any(axis=2)
     depth = depths(hole, Box(20, 18, 44, 46), 4)

@@ -1,4 +1,4 @@
-"""The golden files: Python and JavaScript make the same pictures of them, byte for byte."""
+"""The golden files: Python and JavaScript make the same images of them, byte for byte."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def test_every_case_has_its_files():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_python_makes_the_golden_picture(name):
+def test_python_makes_the_golden_image(name):
     golden = json.loads((FOLDER / name / "case.json").read_text())
 
     def pixels(file):
@@ -48,7 +48,7 @@ def check(folder):
 
 
 @needs_node
-def test_javascript_makes_the_golden_pictures():
+def test_javascript_makes_the_golden_images():
     done = check(PHONE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == sorted(CASES)

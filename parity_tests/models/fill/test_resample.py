@@ -39,7 +39,7 @@ def test_enlarging_is_pillows_bicubic(factor):
 
 @given(factor=st.integers(1, 40), value=st.integers(0, 255))
 @few
-def test_weights_sum_to_one_and_a_flat_picture_stays_flat(factor, value):
+def test_weights_sum_to_one_and_a_flat_image_stays_flat(factor, value):
     assert (_kernels(factor).sum(axis=1) == 256).all()
     # The middle of an odd factor lies on a pixel, whose neighbours take no part.
     assert np.array_equal(_kernels(factor), _kernels(factor)[::-1, ::-1]) or factor % 2
@@ -48,7 +48,7 @@ def test_weights_sum_to_one_and_a_flat_picture_stays_flat(factor, value):
 
 @given(data=st.data(), factor=st.integers(1, 6))
 @few
-def test_a_part_of_the_enlarged_picture_is_that_part(data, factor):
+def test_a_part_of_the_enlarged_image_is_that_part(data, factor):
     pixels = ASTRONAUT[:7, :9]
     low, left = data.draw(st.integers(0, 7 * factor - 1)), data.draw(st.integers(0, 9 * factor - 1))
     high, right = data.draw(st.integers(low + 1, 7 * factor)), data.draw(st.integers(left + 1, 9 * factor))
@@ -57,7 +57,7 @@ def test_a_part_of_the_enlarged_picture_is_that_part(data, factor):
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 5])
-def test_a_flat_picture_stays_flat_up_to_the_hole(factor):
+def test_a_flat_image_stays_flat_up_to_the_hole(factor):
     """Division by what is known: no dark or bright rim along the hole."""
     photo = np.full((90, 60, 3), 200, np.uint8)
     hole = np.zeros((90, 60), bool)

@@ -21,8 +21,8 @@ PATCHES = [Parameters(patch=4, samples=2), Parameters(patch=4, samples=4), Param
 
 
 @st.composite
-def pictures(draw):
-    """Cells of a small picture with a hole, and cells that are neither hole nor known."""
+def images(draw):
+    """Cells of a small image with a hole, and cells that are neither hole nor known."""
     shape = draw(st.integers(1, 20)), draw(st.integers(1, 20))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     # Few values: many equal distances.
@@ -45,10 +45,10 @@ def described(cells, corner, parameters):
     return np.concatenate([(np.floor(parts + 0.5) - mean).clip(-127, 127).ravel(), MEAN_WEIGHT * mean])
 
 
-@given(picture=pictures(), parameters=st.sampled_from(PATCHES))
+@given(image=images(), parameters=st.sampled_from(PATCHES))
 @few
-def test_distances_are_those_of_the_descriptors(picture, parameters):
-    cells, reached, known = picture
+def test_distances_are_those_of_the_descriptors(image, parameters):
+    cells, reached, known = image
     patch = parameters.patch
     found = matches(cells, reached, known, parameters)
     corners = [(r, c) for r in range(reached.shape[0] - patch + 1) for c in range(reached.shape[1] - patch + 1)]
@@ -103,14 +103,14 @@ def plainly_chosen(found, parameters):
 
 
 @given(
-    picture=pictures(),
+    image=images(),
     parameters=st.sampled_from(PATCHES),
     weights=st.sampled_from([(0, 0, 0, 0, 0), (256, 51, 128, 512, 128), (900, 0, 0, 0, 9), (0, 700, 300, 77, 0)]),
 )
 @few
-def test_choices_follow_the_rule(picture, parameters, weights):
+def test_choices_follow_the_rule(image, parameters, weights):
     parameters = replace(parameters, **dict(zip(("coherence", "reuse", "echo", "rows", "columns"), weights, strict=True)))
-    found = matches(*picture, parameters)
+    found = matches(*image, parameters)
     if found is not None:
         assert chosen_sources(found, parameters).tolist() == plainly_chosen(found, parameters)
 
@@ -177,9 +177,9 @@ def test_the_window_is_a_smooth_step_up_and_down(side):
     assert np.array_equal(window(side), window(side)[::-1, ::-1].T)
 
 
-def grey(picture, hole):
+def grey(image, hole):
     """A network that knows the tone and nothing else."""
-    return np.full_like(picture, 128)
+    return np.full_like(image, 128)
 
 
 @pytest.mark.parametrize("side", [256, 512, 700])
@@ -207,7 +207,7 @@ def test_stripes_go_through_the_hole():
     hole[100:150, 90:170] = True
     truth = photo[100:150, 90:170].astype(int)
     with_detail, without = (
-        np.abs(fill_window(photo, hole, lambda picture, hole: blurred, 256, parameters) - truth).mean()
+        np.abs(fill_window(photo, hole, lambda image, hole: blurred, 256, parameters) - truth).mean()
         for parameters in (DEFAULTS, None)
     )
     assert with_detail < without / 2

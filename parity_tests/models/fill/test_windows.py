@@ -69,12 +69,12 @@ def test_content_under_the_hole_is_irrelevant(pair, seed, parameters):
     photo, mask = pair
     other = np.random.default_rng(seed).integers(0, 256, photo.shape, dtype=np.uint8)
     replaced = np.where(mask[:, :, None] >= 128, other, photo)
-    fills = [inpaint(picture, mask, network, SIZE, parameters=parameters) for picture in (photo, replaced)]
+    fills = [inpaint(image, mask, network, SIZE, parameters=parameters) for image in (photo, replaced)]
     assert np.array_equal(*fills)
 
 
 def scaling(photo, hole, size):
-    return replace(scaled(photo, hole, size), picture=scaled(photo, np.zeros_like(hole), size).picture)
+    return replace(scaled(photo, hole, size), image=scaled(photo, np.zeros_like(hole), size).image)
 
 
 def sources(cells, reached, known, parameters):
@@ -89,7 +89,7 @@ def test_a_part_that_looks_under_the_hole_is_noticed(monkeypatch, part, leak):
     mask = np.zeros((100, 100), np.uint8)
     mask[11:77, 13:78] = 255
     replaced = np.where(mask[:, :, None] >= 128, np.uint8(255), photo)
-    fills = [inpaint(picture, mask, network, SIZE, parameters=SMALL) for picture in (photo, replaced)]
+    fills = [inpaint(image, mask, network, SIZE, parameters=SMALL) for image in (photo, replaced)]
     assert not np.array_equal(*fills)
 
 

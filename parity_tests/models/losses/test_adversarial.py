@@ -215,7 +215,7 @@ def test_feature_matching_equals_its_formula():
     fake, real, hole = _features(0, 3)
     got = float(_matching(fake, real, hole))
     assert got == pytest.approx(_matching_expected(fake, real, hole), rel=1e-5)
-    # The harness can fail: the whole picture instead of the hole.
+    # The harness can fail: the whole image instead of the hole.
     assert got != pytest.approx(_matching_expected(fake, real, np.ones_like(hole)), rel=1e-4)
 
 

@@ -26,21 +26,21 @@ def _sample(seed=0, size=16, count=3):
 
 def _total_variation(fill, target, hole):
     """Pair by pair, as the definition reads."""
-    picture = np.where(hole > 0, fill, target).astype(np.float64)
+    image = np.where(hole > 0, fill, target).astype(np.float64)
     height, width = hole.shape[1:]
     total = 0.0
     for y in range(height):
         for x in range(width):
             for below, right in ((y + 1, x), (y, x + 1)):
                 if below < height and right < width and (hole[0, y, x] or hole[0, below, right]):
-                    total += np.abs(picture[:, y, x] - picture[:, below, right]).sum()
+                    total += np.abs(image[:, y, x] - image[:, below, right]).sum()
     return total
 
 
-def _smooth(picture):
-    """A mean over 4x4 pixels of a mean over 4x4 pixels, zero outside the picture."""
+def _smooth(image):
+    """A mean over 4x4 pixels of a mean over 4x4 pixels, zero outside the image."""
     weights = np.convolve([0.25] * 4, [0.25] * 4)
-    rows = scipy.ndimage.convolve1d(picture, weights, axis=1, mode="constant")
+    rows = scipy.ndimage.convolve1d(image, weights, axis=1, mode="constant")
     return scipy.ndimage.convolve1d(rows, weights, axis=2, mode="constant")
 
 
@@ -78,7 +78,7 @@ def test_loss_equals_its_formula(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_speck_does_not_outweigh_a_hole(name):
-    """One pixel of 16x16 counts as 2 % of the picture."""
+    """One pixel of 16x16 counts as 2 % of the image."""
     fill, target, _ = _sample(4)
     hole = np.zeros((3, 1, 16, 16), np.float32)
     hole[:, :, 8, 8] = 1
@@ -127,7 +127,7 @@ def test_perfect_fill_costs_nothing(name):
     assert float(LOSSES[name](target, target, hole)) == 0
 
 
-def test_a_flat_picture_has_no_variation():
+def test_a_flat_image_has_no_variation():
     _, _, hole = map(torch.from_numpy, _sample(3))
     flat = torch.full((3, 3, 16, 16), 0.25)
     assert float(LOSSES["hole_tv"](flat, flat, hole)) == 0
@@ -149,8 +149,8 @@ def test_texture_is_free_for_coarse_losses():
 
 
 def test_the_form_for_gpus_is_the_same_mean():
-    picture = torch.rand(2, 3, 40, 37, generator=torch.Generator().manual_seed(3)) - 0.5
-    torch.testing.assert_close(pooled(picture), smooth(picture), rtol=0, atol=1e-6)
+    image = torch.rand(2, 3, 40, 37, generator=torch.Generator().manual_seed(3)) - 0.5
+    torch.testing.assert_close(pooled(image), smooth(image), rtol=0, atol=1e-6)
 
 
 def test_coarse_losses_have_no_grid():
@@ -162,18 +162,18 @@ def test_coarse_losses_have_no_grid():
     for name in ("coarse_l1", "coarse_l2"):
         here = float(LOSSES[name](fill, target, hole))
         for shift in (1, 2, 3):
-            there = [picture.roll((shift, 2 * shift), (2, 3)) for picture in (fill, target, hole)]
+            there = [image.roll((shift, 2 * shift), (2, 3)) for image in (fill, target, hole)]
             assert float(LOSSES[name](*there)) == pytest.approx(here, rel=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_the_coarse_gradient_is_scaled(share):
     """The values stay; of the gradient, the moving mean keeps a share and all that is finer stays whole."""
-    picture = torch.randn(2, 3, 24, 24, dtype=torch.float64, requires_grad=True)
+    image = torch.randn(2, 3, 24, 24, dtype=torch.float64, requires_grad=True)
     wanted = torch.zeros(2, 3, 24, 24, dtype=torch.float64)
     wanted[..., 6:18, 6:18] = torch.randn(2, 3, 12, 12, dtype=torch.float64)  # away from the border, where padding counts
-    scaled = scale_coarse_gradient(picture, share)
-    assert torch.allclose(scaled, picture)
-    (gradient,) = torch.autograd.grad((scaled * wanted).sum(), picture)
+    scaled = scale_coarse_gradient(image, share)
+    assert torch.allclose(scaled, image)
+    (gradient,) = torch.autograd.grad((scaled * wanted).sum(), image)
     means = torch.stack([torch.from_numpy(_smooth(one.numpy())) for one in wanted])
     assert torch.allclose(gradient, wanted - (1 - share) * means)

@@ -162,10 +162,10 @@ def test_animations_give_their_first_frame(tmp_path):
     [
         ("none.png", None, "no such file"),
         ("empty.jpg", b"", "empty file"),
-        ("text.jpg", b"this is a shopping list\n" * 50, "not a picture"),
-        ("page.png", b"<html><body>404</body></html>", "not a picture"),
-        ("vector.png", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
-        ("zero.png", bytes(4096), "not a picture"),
+        ("text.jpg", b"this is a shopping list\n" * 50, "not an image"),
+        ("page.png", b"<html><body>404</body></html>", "not an image"),
+        ("vector.png", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not an image"),
+        ("zero.png", bytes(4096), "not an image"),
         ("head.png", b"\x89PNG\r\n\x1a\n", "png"),
     ],
 )
@@ -203,7 +203,7 @@ def encoded(name, **options):
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
 @settings(deadline=None, max_examples=80)
 @given(data=st.data())
-def test_damaged_bytes_give_a_picture_or_one_clear_error(tmp_path_factory, name, data):
+def test_damaged_bytes_give_a_photo_or_one_clear_error(tmp_path_factory, name, data):
     content = bytearray(encoded(name))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, min(len(content), 400) - 1))] = data.draw(st.integers(0, 255))

@@ -146,7 +146,7 @@ def test_encoding_again_at_another_quality_is_found(here, monkeypatch, sampling)
     """A planted error: the photo is written as any other JPEG, at a quality of our own."""
     save_jpeg("photo.jpg", sampling)
     save_mask()
-    monkeypatch.setattr(write, "_as_jpeg", lambda file, picture, notes: False)
+    monkeypatch.setattr(write, "_as_jpeg", lambda file, photo, notes: False)
     filled("photo.jpg", "out.jpg")
     assert unchanged("photo.jpg", "out.jpg") < 0.99
     assert coding("out.jpg") != coding("photo.jpg")
@@ -208,7 +208,7 @@ def blocks_in_order(content: bytes) -> list[int]:
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("what", ["photo", "flat", "noise"])
 def test_blocks_are_where_a_plain_decoder_finds_them(sampling, what):
-    """Flat pictures repeat one code and never fall into step; noise does at once."""
+    """Flat photos repeat one code and never fall into step; noise does at once."""
     pixels = {"photo": PHOTO, "flat": np.full((400, 700, 3), 77, np.uint8)}.get(what)
     if pixels is None:
         pixels = np.random.default_rng(0).integers(0, 256, (80, 120, 3)).astype(np.uint8)

@@ -66,6 +66,6 @@ def test_memory_is_bounded_and_blocks_without_hole_are_kept(tmp_path):
     assert columns[-1] < 3000 + side + 16
     assert differs[2000 : 2000 + side, 3000 : 3000 + side].mean() > 0.5
     # A planted error: the photo is kept decoded while the network runs.
-    kept = "import models.photo.picture as p\ntake = p.Picture.take\nheld = []\n"
-    kept += "def keep(self, region):\n    held.append(self.raster.rgb())\n    take(self, region)\np.Picture.take = keep\n"
+    kept = "import models.photo.photo_file as p\ntake = p.PhotoFile.take\nheld = []\n"
+    kept += "def keep(self, region):\n    held.append(self.raster.rgb())\n    take(self, region)\np.PhotoFile.take = keep\n"
     assert run(tmp_path, kept) > LIMIT

@@ -140,7 +140,7 @@ def test_options_out_of_range_are_named(options, message):
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_reading_takes_few_bytes_a_pixel(tmp_path, mode):
-    """No float copy and no wide integers, which the several arithmetic steps would make of the whole picture."""
+    """No float copy and no wide integers, which the several arithmetic steps would make of the whole photo."""
     hole = bigger(HOLE, 16)
     pixels = {"L": levels(hole), "RGB": np.dstack([levels(hole, 250), levels(hole), levels(hole)])}
     pixels["RGBA"] = layer((0, 0, 0), levels(~hole))

@@ -47,9 +47,9 @@ print(json.dumps({"kind": type(photos).__name__, "taken": figure("VmHWM") - befo
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("large")
-    picture = Image.fromarray(skimage.data.astronaut())
+    photo = Image.fromarray(skimage.data.astronaut())
     for number in range(COUNT):
-        picture.resize((WIDTH, HEIGHT)).save(folder / f"{number}.jpg")
+        photo.resize((WIDTH, HEIGHT)).save(folder / f"{number}.jpg")
     return folder
 
 

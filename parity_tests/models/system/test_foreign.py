@@ -17,7 +17,7 @@ from models.system.foreign import MAX_JSON_DEPTH, Damaged, parse_json, read_json
 from models.teacher.settings import parse_settings
 from models.training.config import PRESETS, TrainConfig
 from parity_tests.conftest import ROOT
-from quantize.program import QuantizedProgram
+from quantize.table import QuantizationTable
 
 PATH = Path("some/file.bin")
 
@@ -207,7 +207,7 @@ def spoiled(path, content=NESTED):
 def test_no_json_file_gives_a_traceback(tmp_path, content):
     readers = {
         "manifest.json": lambda: read_manifest(tmp_path),
-        "a.calibration.json": lambda: QuantizedProgram.load(tmp_path / "a.calibration.json"),
+        "a.calibration.json": lambda: QuantizationTable.load(tmp_path / "a.calibration.json"),
         "index.json": lambda: ShardIndex.read(tmp_path),
     }
     for name, read in readers.items():

@@ -94,7 +94,7 @@ def test_blending_removes_a_shift_of_tone():
         ({}, ("--set", "travel_length=25"), "1 to 24"),
         ({"sampler": "ddnm"}, ("--set", "zeta=1"), "none"),
         ({"sampler": "diffpir"}, ("--set", "zeta=3"), "zeta is 3"),
-        ({}, ("--size", "256"), "trained on pictures of 16"),
+        ({}, ("--size", "256"), "trained on images of 16"),
         ({}, ("--seed", "-1"), "--seed"),
         ({}, ("--device", "tpu"), "cpu and cuda"),
         ({"mask": "small.png"}, (), "40x23"),

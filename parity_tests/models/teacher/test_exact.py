@@ -58,7 +58,7 @@ def test_a_kept_pixel_is_kept():
     assert float(posterior.mean()[1]) == pytest.approx(expectation(column)[0][1], abs=2e-3)
 
 
-def test_the_likelihood_of_a_noisy_picture():
+def test_the_likelihood_of_a_noisy_image():
     """p(y | x_0 + sigma n = x) as an integral over x_0."""
     field = Mixture(torch.ones(1).double(), PRIOR.means[:1], PRIOR.covariances[:1], (1, 1, 2))
     matrix, y, sigma, sigma_y = torch.tensor([[1.0, 0.0]]).double(), torch.tensor([0.3]).double(), 0.7, 0.5
@@ -107,7 +107,7 @@ def other_lapack(matrix):
 
 
 def random_outcomes():
-    """Everything here that is drawn: pictures, exact draws of singular posteriors, and what a sampler makes of them."""
+    """Everything here that is drawn: images, exact draws of singular posteriors, and what a sampler makes of them."""
     problems = [make(random_masks=masks) for make in (field_problem, mixture_problem) for masks in (False, True)]
     rng = torch.Generator().manual_seed(0)
     found = [problem.truths for problem in problems]

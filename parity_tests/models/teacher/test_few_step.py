@@ -80,7 +80,7 @@ def test_an_exact_generator_samples_the_prior_in_four_steps(name):
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["ddgan", "wavediff"])
 def test_replacement_needs_more_than_four_steps(name):
-    """Even an exact generator: with four, its last step sees what is known through noise of the pictures' own size.
+    """Even an exact generator: with four, its last step sees what is known through noise of the images' own size.
 
     Walking again does not help there; with more and smaller steps it converges as RePaint does (docs/teacher.md).
     """
@@ -174,8 +174,8 @@ def ring_points(count: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.T
     return centres[which] + WIDTH * torch.randn(count, 2, generator=rng), centres
 
 
-def to_pictures(points: torch.Tensor, kind: str, rng: torch.Generator) -> torch.Tensor:
-    """Points as pictures: two channels of one pixel; for subbands the plane spanned by the rows of a 2x2 picture, with noise
+def to_images(points: torch.Tensor, kind: str, rng: torch.Generator) -> torch.Tensor:
+    """Points as images: two channels of one pixel; for subbands the plane spanned by the rows of a 2x2 image, with noise
     of the same width in the two directions across it, and of twice the size, because subbands are halved."""
     if kind == "ddgan":
         return points.view(-1, 2, 1, 1)
@@ -184,9 +184,9 @@ def to_pictures(points: torch.Tensor, kind: str, rng: torch.Generator) -> torch.
     return 2 * rows.view(-1, 1, 2, 2)
 
 
-def to_points(pictures: torch.Tensor, kind: str) -> torch.Tensor:
-    """Inverse of :func:`to_pictures`."""
-    return pictures.flatten(1) if kind == "ddgan" else pictures.sum(3).flatten(1) / 2**0.5 / 2
+def to_points(images: torch.Tensor, kind: str) -> torch.Tensor:
+    """Inverse of :func:`to_images`."""
+    return images.flatten(1) if kind == "ddgan" else images.sum(3).flatten(1) / 2**0.5 / 2
 
 
 class Perceptron(nn.Module):
@@ -252,24 +252,24 @@ def train_on_ring(kind: str, steps: int) -> tuple[list[float], float]:
     shape = (2, 1, 1) if kind == "ddgan" else (4, 1, 1)
     for _ in range(steps):
         batch = TeacherBatch(
-            to_pictures(ring_points(512, rng)[0], kind, rng),
+            to_images(ring_points(512, rng)[0], kind, rng),
             torch.randint(1, STEPS + 1, (512,), generator=rng),
             torch.randn(512, 3, *shape, generator=rng),
             torch.randn(512, 8, generator=rng),
         )
         teacher_step(state, batch, config, engine, schedule, KINDS[kind].losses)
     x = torch.randn(10_000, *((2, 1, 1) if kind == "ddgan" else (1, 2, 2)), generator=rng)
-    pictures = SAMPLERS[kind].sample(Trained(state.average, schedule), x, schedule, None, rng=rng)
-    nearest = torch.cdist(to_points(pictures, kind), ring_points(1, rng)[1]).min(1)
-    shares = torch.bincount(nearest.indices, minlength=MODES) / len(pictures)
+    images = SAMPLERS[kind].sample(Trained(state.ema, schedule), x, schedule, None, rng=rng)
+    nearest = torch.cdist(to_points(images, kind), ring_points(1, rng)[1]).min(1)
+    shares = torch.bincount(nearest.indices, minlength=MODES) / len(images)
     return shares.tolist(), float((nearest.values > 3 * WIDTH).float().mean())
 
 
-def test_points_survive_their_pictures():
+def test_points_survive_their_images():
     rng = torch.Generator().manual_seed(0)
     points = ring_points(100, rng)[0]
     for kind in ("ddgan", "wavediff"):
-        torch.testing.assert_close(to_points(to_pictures(points, kind, rng), kind), points)
+        torch.testing.assert_close(to_points(to_images(points, kind, rng), kind), points)
 
 
 @pytest.mark.thorough

@@ -57,7 +57,7 @@ def test_the_command(capsys, photos, denoiser, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--size", "32"), "trained on pictures of 16"),
+        (("--size", "32"), "trained on images of 16"),
         (("--count", "0"), "--count"),
         (("--shard", "2"), "0 to 1"),
         (("--seed", "-1"), "--seed"),

@@ -21,7 +21,7 @@ OPERATORS = {
 }
 
 
-def pictures(seed, dtype=torch.float64):
+def images(seed, dtype=torch.float64):
     return torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
@@ -31,18 +31,18 @@ def pictures(seed, dtype=torch.float64):
 def test_pseudo_inverse(name, seed):
     """A A^+ = I on measurements; <A x, y> = gram <x, A^+ y>, so A^+ = A^T / gram and A A^T = gram I."""
     operator = OPERATORS[name]
-    x = pictures(seed)
+    x = images(seed)
     y = operator.measured(torch.randn(operator.apply(x).shape, generator=torch.Generator().manual_seed(seed + 1)).double())
     assert (operator.apply(operator.pinv(y)) - y).abs().max() < 1e-6
     assert float((operator.apply(x) * y).sum()) == pytest.approx(operator.gram * float((x * operator.pinv(y)).sum()), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_corrected_pictures_fit(name):
+def test_corrected_images_fit(name):
     operator = OPERATORS[name]
-    y = operator.apply(pictures(0))
+    y = operator.apply(images(0))
     observation = Observation(operator, y)
-    x = pictures(1)
+    x = images(1)
     fitted = observation.corrected(x)
     assert observation.mismatch(fitted).max() < 1e-6
     assert observation.mismatch(x).max() > 0.1
@@ -52,7 +52,7 @@ def test_corrected_pictures_fit(name):
 
 
 def test_kept_pixels_are_exact():
-    x, y = pictures(2, torch.float32), pictures(3, torch.float32)
+    x, y = images(2, torch.float32), images(3, torch.float32)
     observation = Observation(Keep(MASK), y)
     kept = MASK.expand_as(x)
     assert torch.equal(observation.corrected(x)[kept], y[kept])
@@ -69,12 +69,12 @@ class Doubled(Grey):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Observation(Doubled(), pictures(0)[:, :1]), "not the identity"),
+        (lambda: Observation(Doubled(), images(0)[:, :1]), "not the identity"),
         (lambda: Observation(Compose(BlockAverage(4), Keep(MASK)), torch.zeros(2, 3, 2, 2)), "not the identity"),
-        (lambda: Observation(Grey(), pictures(0)[:, :1], sigma_y=-0.1), "sigma_y is -0.1"),
-        (lambda: Observation(Grey(), pictures(0)[:, :1], sigma_y=float("nan")), "sigma_y"),
-        (lambda: Observation(Grey(), pictures(0)[:, :1] / 0), "finite"),
-        (lambda: BlockAverage(3).apply(pictures(0)), "blocks of 3x3"),
+        (lambda: Observation(Grey(), images(0)[:, :1], sigma_y=-0.1), "sigma_y is -0.1"),
+        (lambda: Observation(Grey(), images(0)[:, :1], sigma_y=float("nan")), "sigma_y"),
+        (lambda: Observation(Grey(), images(0)[:, :1] / 0), "finite"),
+        (lambda: BlockAverage(3).apply(images(0)), "blocks of 3x3"),
         (lambda: NonLinearObservation(torch.round, lambda y: y + 0.7, torch.zeros(1, 1, 2, 2)), "off by"),
     ],
 )

@@ -39,7 +39,7 @@ def dense(fill, photo, hole, *, border_sign=1.0, outside_is_zero=False):
     return result
 
 
-def pictures(seed, height=9, width=11, channels=3):
+def images(seed, height=9, width=11, channels=3):
     rng = np.random.default_rng(seed)
     shape = (height, width, channels)
     return rng.random(shape), rng.random(shape), rng
@@ -64,7 +64,7 @@ def random_hole(rng, height, width, share):
 @settings(max_examples=150, deadline=None)
 def test_equals_the_dense_solve(seed, height, width, channels, share, scale):
     """Holes of any number of parts, at the border and inside, from a single pixel to all but one."""
-    fill, photo, rng = pictures(seed, height, width, channels)
+    fill, photo, rng = images(seed, height, width, channels)
     fill, photo = scale * fill, scale * photo
     hole = random_hole(rng, height, width, share)
     result = poisson_blend(fill, photo, hole)
@@ -88,21 +88,21 @@ def named_holes():
 
 @pytest.mark.parametrize("name", named_holes())
 def test_named_holes_equal_the_dense_solve(name):
-    fill, photo, _ = pictures(7, 24, 26)
+    fill, photo, _ = images(7, 24, 26)
     hole = named_holes()[name]
     assert np.abs(poisson_blend(255 * fill, 255 * photo, hole) - dense(255 * fill, 255 * photo, hole)).max() <= 1e-8
 
 
 @pytest.mark.parametrize("mistake", [{"border_sign": -1.0}, {"outside_is_zero": True}])
 def test_planted_errors_are_seen(mistake):
-    fill, photo, _ = pictures(0)
+    fill, photo, _ = images(0)
     hole = np.zeros((9, 11), dtype=bool)
     hole[:6, 2:9] = True
     assert np.abs(poisson_blend(fill, photo, hole) - dense(fill, photo, hole, **mistake)).max() > 1e-2
 
 
 def test_a_shift_of_tone_is_removed():
-    _, photo, rng = pictures(3, 32, 32)
+    _, photo, rng = images(3, 32, 32)
     hole = random_hole(rng, 32, 32, 0.3)
     fill = photo + np.array([0.2, -0.1, 0.05])
     assert np.abs(poisson_blend(fill, photo, hole) - photo).max() < 1e-12
@@ -119,7 +119,7 @@ def test_a_shift_of_tone_in_pixels_is_removed_exactly():
 
 def test_a_composite_comes_back_unchanged():
     """Its edge is in the gradient across the border, as in the paper: a fill has to be blended before it is pasted."""
-    fill, photo, rng = pictures(6, 20, 20)
+    fill, photo, rng = images(6, 20, 20)
     hole = random_hole(rng, 20, 20, 0.4)
     composite = np.where(hole[..., None], fill, photo)
     assert np.abs(poisson_blend(composite, photo, hole) - composite).max() < 1e-12
@@ -127,7 +127,7 @@ def test_a_composite_comes_back_unchanged():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
 def test_kept_pixels_and_types(dtype):
-    fill, photo, rng = pictures(5, 24, 20)
+    fill, photo, rng = images(5, 24, 20)
     hole = random_hole(rng, 24, 20, 0.4)
     scale = 255 if dtype == np.uint8 else 1
     fill, photo = (scale * fill).astype(dtype), (scale * photo).astype(dtype)
@@ -148,8 +148,8 @@ def test_kept_pixels_and_types(dtype):
 
 
 def test_what_lies_elsewhere_does_not_matter():
-    """The photo under the hole and both pictures away from it, be they NaN."""
-    fill, photo, _ = pictures(8)
+    """The photo under the hole and both images away from it, be they NaN."""
+    fill, photo, _ = images(8)
     hole = np.zeros((9, 11), dtype=bool)
     hole[3:6, 3:7] = True
     expected = poisson_blend(fill, photo, hole)
@@ -161,7 +161,7 @@ def test_what_lies_elsewhere_does_not_matter():
 
 
 def test_an_empty_hole_changes_nothing():
-    fill, photo, _ = pictures(1)
+    fill, photo, _ = images(1)
     result = poisson_blend(fill, photo, np.zeros((9, 11), dtype=bool))
     assert np.array_equal(result, photo)
     assert result is not photo
@@ -183,7 +183,7 @@ def test_an_empty_hole_changes_nothing():
     ],
 )
 def test_bad_input(change, message):
-    fill, photo, _ = pictures(2)
+    fill, photo, _ = images(2)
     hole = np.zeros((9, 11), dtype=bool)
     hole[2:5, 2:5] = True
     with pytest.raises(ValueError, match=message) as caught:
@@ -195,7 +195,7 @@ def test_without_scipy_the_pip_line_is_told(monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "scipy"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "scipy", None)  # import then raises, as where it is not installed
-    fill, photo, _ = pictures(1)
+    fill, photo, _ = images(1)
     hole = np.zeros((9, 11), dtype=bool)
     assert np.array_equal(poisson_blend(fill, photo, hole), photo), "nothing to solve"
     hole[4, 4] = True
@@ -215,7 +215,7 @@ def test_a_large_hole_is_fast():
 
     By this thread's own time, which others on the machine hardly lengthen.
     """
-    fill, photo, _ = pictures(0, 512, 512)
+    fill, photo, _ = images(0, 512, 512)
     box = np.zeros((512, 512), dtype=bool)
     box[128:384, 128:384] = True
     free = next(mask for seed in range(99) if 0.22 < (mask := MASKS["strokes"](512, np.random.default_rng(seed))).mean() < 0.3)
@@ -230,7 +230,7 @@ def test_a_large_hole_is_fast():
 
 def test_a_composite_called_one_is_blended():
     """A dense solve with no guidance across the edge; a shifted tone goes, the kept pixels and the fill's texture stay."""
-    _, photo, _rng = pictures(4)
+    _, photo, _rng = images(4)
     photo = 0.5 + 0.05 * photo
     hole = np.zeros((9, 11), dtype=bool)
     hole[2:7, 3:9] = True

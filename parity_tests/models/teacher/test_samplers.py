@@ -182,7 +182,7 @@ def test_kept_pixels_are_exact(name, dtype):
 @pytest.mark.parametrize("name", ["ddnm", "ddnm_plus", "repaint", "diffpir", "mcg"])
 @pytest.mark.parametrize("operator", [Grey(), BlockAverage(4)], ids=["colourisation", "super-resolution"])
 def test_restorations_are_consistent(name, operator):
-    """|A x - y| at the end, in float32, with a denoiser of smooth colour pictures."""
+    """|A x - y| at the end, in float32, with a denoiser of smooth colour images."""
     field = gaussian_field(8, 2.0, dtype=torch.float32)
 
     def denoiser(x, sigma):
@@ -198,7 +198,7 @@ def test_restorations_are_consistent(name, operator):
 
 def test_a_nonlinear_measurement():
     """y = values rounded to steps of 1: PiGDM follows it, and the paper's example needs no gradient of h."""
-    problem = field_problem(random_masks=True)  # for its pictures, which are drawn
+    problem = field_problem(random_masks=True)  # for its images, which are drawn
     y = torch.round(problem.truths).repeat_interleave(64, 0)
     observation = NonLinearObservation(torch.round, lambda values: values, y)
     rng = torch.Generator().manual_seed(0)

@@ -253,8 +253,8 @@ def test_what_is_packed_is_read_back(tmp_path_factory, size, count, seed):
 def test_the_reader_is_fast_enough(photos, tmp_path):
     """At least 500 samples/s at 64x64, photo, mask and completion decoded, on one core."""
     rng = np.random.default_rng(0)
-    picture = np.asarray(Image.open(photos / "1.png").convert("RGB").resize((64, 64)))
-    noisy = np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
+    image = np.asarray(Image.open(photos / "1.png").convert("RGB").resize((64, 64)))
+    noisy = np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
     hole = np.zeros((64, 64), dtype=bool)
     hole[10:40, 20:50] = True
     (tmp_path / "index.json").write_text(ShardIndex(64, 64, 64, {}).to_json())

@@ -146,7 +146,7 @@ def test_the_objective_is_that_of_diffusers_scheduler(prediction):
     """Noised by ``add_noise``, aimed at ``get_velocity``: an independent implementation of the same schedule."""
     config = TeacherConfig(prediction=prediction, noise_steps=100)
     scheduler, rng = build_scheduler(config), torch.Generator().manual_seed(0)
-    pictures, noise = (torch.randn(5, 3, 8, 8, generator=rng) for _ in range(2))
+    images, noise = (torch.randn(5, 3, 8, 8, generator=rng) for _ in range(2))
     steps = torch.tensor([1, 2, 50, 99, 100])
     seen = []
 
@@ -155,13 +155,13 @@ def test_the_objective_is_that_of_diffusers_scheduler(prediction):
             seen.append((x, step))
             return type("Answer", (), {"sample": torch.zeros_like(x)})
 
-    batch = TeacherBatch(pictures, steps, noise[:, None], torch.zeros(5, 1))
+    batch = TeacherBatch(images, steps, noise[:, None], torch.zeros(5, 1))
     loss = simple_loss(Network(), batch, linear_schedule(100).alpha_bar, prediction)
     noisy, told = seen[0]
     assert torch.equal(told, steps - 1)
-    torch.testing.assert_close(noisy, scheduler.add_noise(pictures, noise, told), atol=1e-5, rtol=1e-5)
-    velocity = scheduler.get_velocity(pictures, noise, told)
-    target = {"epsilon": noise, "v_prediction": velocity, "sample": pictures}[prediction]
+    torch.testing.assert_close(noisy, scheduler.add_noise(images, noise, told), atol=1e-5, rtol=1e-5)
+    velocity = scheduler.get_velocity(images, noise, told)
+    target = {"epsilon": noise, "v_prediction": velocity, "sample": images}[prediction]
     assert float(loss) == pytest.approx(float(target.square().mean()), rel=1e-4)
 
 
@@ -209,9 +209,9 @@ def test_what_a_few_step_generator_leaves(capsys, whole, photos, tmp_path, kind)
 
 
 def test_subbands_are_halved_and_come_back():
-    pictures = torch.rand(2, 3, 8, 8) * 2 - 1
-    assert halved_subbands(pictures).abs().max() <= 1
-    torch.testing.assert_close(2 * idwt(halved_subbands(pictures)), pictures)
+    images = torch.rand(2, 3, 8, 8) * 2 - 1
+    assert halved_subbands(images).abs().max() <= 1
+    torch.testing.assert_close(2 * idwt(halved_subbands(images)), images)
 
 
 def test_the_generator_does_not_train_its_opponent(photos):
@@ -220,17 +220,19 @@ def test_the_generator_does_not_train_its_opponent(photos):
     networks = build(config, torch.device("cpu"))
     cache = open_photos(sorted(photos.iterdir()), 16)
     batch = make_batch(cache, config, 0, range(4))
-    arguments = (networks["generator"], networks["discriminator"], batch.pictures, batch.steps, batch.noise, batch.latents)
-    game = transitions.play(*arguments, transitions.Schedule(linear_schedule(50).respaced(4).betas), penalised=True)
-    for loss, own in ((game.generator, "generator"), (game.discriminator, "discriminator")):
+    arguments = (networks["generator"], networks["discriminator"], batch.images, batch.steps, batch.noise, batch.latents)
+    losses = transitions.adversarial_losses(
+        *arguments, transitions.Schedule(linear_schedule(50).respaced(4).betas), with_penalty=True
+    )
+    for loss, own in ((losses.generator, "generator"), (losses.discriminator, "discriminator")):
         for network in networks.values():
             network.zero_grad()
         loss.backward(retain_graph=True)
         for name, network in networks.items():
             touched = any(p.grad is not None and bool(p.grad.any()) for p in network.parameters())
             assert touched == (name == own)
-    assert game.penalty is not None
-    assert game.penalty.item() >= 0
+    assert losses.penalty is not None
+    assert losses.penalty.item() >= 0
 
 
 def test_two_processes_share_a_batch_without_overlap(photos):

@@ -29,12 +29,24 @@ def test_the_average_forgets_the_initial_weights_first():
 
 
 def test_lazy_terms_have_their_steps():
-    config = dataclasses.replace(GAN, r1_interval=4, perceptual=0.1, perceptual_interval=3, rounding=1.0, rounding_interval=5)
-    assert [step for step in range(12) if config.penalised(step)] == [0, 4, 8]
-    assert [step for step in range(12) if config.perceived(step)] == [0, 3, 6, 9]
-    assert [step for step in range(12) if config.rounded(step)] == [0, 5, 10]
-    never = dataclasses.replace(config, r1_gamma=0.0, perceptual=0.0, rounding=0.0)
-    assert not any(never.penalised(step) or never.perceived(step) or never.rounded(step) for step in range(12))
+    config = dataclasses.replace(
+        GAN, r1_interval=4, perceptual=0.1, perceptual_interval=3, fake_quantisation=1.0, fake_quantisation_interval=5
+    )
+    assert [step for step in range(12) if config.is_penalty_step(step)] == [0, 4, 8]
+    assert [step for step in range(12) if config.is_perceptual_step(step)] == [0, 3, 6, 9]
+    assert [step for step in range(12) if config.is_fake_quantisation_step(step)] == [0, 5, 10]
+    never = dataclasses.replace(config, r1_gamma=0.0, perceptual=0.0, fake_quantisation=0.0)
+    assert not any(
+        never.is_penalty_step(step) or never.is_perceptual_step(step) or never.is_fake_quantisation_step(step)
+        for step in range(12)
+    )
+
+
+def test_a_state_of_before_a_renaming_is_read():
+    fields = json.loads(dataclasses.replace(GAN, fake_quantisation=0.5, fake_quantisation_interval=3).to_json())
+    old = {key.replace("fake_quantisation", "rounding"): value for key, value in fields.items()}
+    assert old != fields
+    assert TrainConfig.from_json(json.dumps(old)) == TrainConfig.from_json(json.dumps(fields))
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -107,8 +119,8 @@ def test_the_full_recipe_has_a_discriminator_in_each_domain():
         ("coarse_gradient=1.5", "coarse_gradient is 1.5; it must lie between 0 and 1"),
         ("coarse_gradient=-0.1", "coarse_gradient is -0.1"),
         ("perceptual=Infinity", "perceptual is inf"),
-        ("rounding=-1", "rounding is -1.0; numbers from 0 on"),
-        ("rounding_interval=0", "rounding_interval is 0; it must be at least 1"),
+        ("fake_quantisation=-1", "fake_quantisation is -1.0; numbers from 0 on"),
+        ("fake_quantisation_interval=0", "fake_quantisation_interval is 0; it must be at least 1"),
         ("perceptual_interval=0", "perceptual_interval is 0; it must be at least 1"),
         ("precision=fp16", "precision is 'fp16'; allowed: auto, fp32, bf16"),
     ],

@@ -160,7 +160,7 @@ def test_the_average_follows_its_recurrence(steps):
         train_step(state, make_batch(Smooth(), config, step), config, engine)
         decay = min(config.ema_decay, (step + 1) / (step + 10))
         expected = decay * expected + (1 - decay) * state.generator.head.weight.detach().double()
-    torch.testing.assert_close(state.average.head.weight.double(), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(state.ema.head.weight.double(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_what_lies_under_the_hole_does_not_reach_the_generator():
@@ -170,11 +170,11 @@ def test_what_lies_under_the_hole_does_not_reach_the_generator():
     handle = state.generator.register_forward_pre_hook(lambda module, arguments: seen.append(arguments))
     train_step(state, batch, config, alone())
     handle.remove()
-    picture, hole = seen[0]
-    inside = batch.holes.expand_as(picture)
+    image, hole = seen[0]
+    inside = batch.holes.expand_as(image)
     assert torch.equal(hole, batch.holes.float())
-    assert not picture[inside].any()
-    assert torch.equal(picture[~inside], (batch.photos.float() / 127.5 - 1)[~inside])
+    assert not image[inside].any()
+    assert torch.equal(image[~inside], (batch.photos.float() / 127.5 - 1)[~inside])
 
 
 NAN_IN = {

@@ -40,15 +40,15 @@ def whole(tmp_path_factory, tiny_presets):
 
 def _stop_in_the_middle(monkeypatch, number, steps):
     """A signal arrives between the optimisers and the moving average of these steps."""
-    update = TrainState.update_average
+    update = TrainState.update_ema
 
     def interrupted(state, decay):
         if state.step in steps:
             signal.raise_signal(number)
         update(state, decay)
 
-    monkeypatch.setattr(TrainState, "update_average", interrupted)
-    return lambda: monkeypatch.setattr(TrainState, "update_average", update)
+    monkeypatch.setattr(TrainState, "update_ema", interrupted)
+    return lambda: monkeypatch.setattr(TrainState, "update_ema", update)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -109,9 +109,9 @@ def test_run_writes_a_checkpoint_of_the_average(tmp_path):
     state = go_on(config, tmp_path)
     shipped = load_checkpoint(tmp_path / "checkpoint.safetensors")
     assert shipped.spec == TINY
-    for name, value in state.average.state_dict().items():
+    for name, value in state.ema.state_dict().items():
         assert torch.equal(shipped.state_dict()[name], value.contiguous()), name
-    assert any(not torch.equal(a, b) for a, b in zip(state.average.parameters(), state.generator.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(state.ema.parameters(), state.generator.parameters(), strict=True))
     last = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     assert last["step"] == 12
     assert set(config.losses) < set(last)

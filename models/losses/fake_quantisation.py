@@ -1,4 +1,4 @@
-"""What eight bits will do to a fill: the generator with rounded weights and activations, inside a step of training."""
+"""Fake quantisation (QAT): the generator with weights and activations rounded to eight bits, inside a step of training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ ACTIVATION_STEPS = 127
 """From a sample's smallest to its largest value: half of the 255 of 8 bits, because one range will serve all photos."""
 
 
-def rounded_fill(generator: Generator, normalised: Tensor, hole: Tensor) -> Tensor:
+def fake_quantised_fill(generator: Generator, normalised: Tensor, hole: Tensor) -> Tensor:
     """The fill of a generator whose weights and activations are rounded to a grid; gradients pass as if they were not.
 
     Rounding in the forward pass and the straight-through gradient are those of Jacob et al., *Quantization and Training of Neural
@@ -31,16 +31,16 @@ def rounded_fill(generator: Generator, normalised: Tensor, hole: Tensor) -> Tens
         (N, 3, H, W) as from the generator.
     """
     weights = {
-        f"{name}.weight": round_weight(layer.weight)
+        f"{name}.weight": fake_quantise_weight(layer.weight)
         for name, layer in generator.named_modules()
         if isinstance(layer, NormalisedConv2d)
     }
-    with _rounding(generator):
+    with _fake_quantising(generator):
         fill: Tensor = torch.func.functional_call(generator, weights, (normalised, hole))
     return fill
 
 
-def round_weight(weight: Tensor) -> Tensor:
+def fake_quantise_weight(weight: Tensor) -> Tensor:
     """(outputs, ...) float -> the nearest of 2 x 63 + 1 values in each output channel.
 
     The normalised weight is a multiple of this one in each channel, so that its grid is the same.
@@ -49,7 +49,7 @@ def round_weight(weight: Tensor) -> Tensor:
     return _snap(weight, step)
 
 
-def round_activation(x: Tensor) -> Tensor:
+def fake_quantise_activation(x: Tensor) -> Tensor:
     """(N, C, H, W) float -> the nearest value of a grid through 0 that covers each sample's range."""
     flat = x.detach().flatten(1)
     low, high = flat.amin(1).clamp_max(0), flat.amax(1).clamp_min(0)
@@ -61,19 +61,19 @@ def _snap(x: Tensor, step: Tensor) -> Tensor:
     return x + error
 
 
-def rounded_layers(generator: Generator) -> dict[str, nn.Module]:
-    """Layers whose results are rounded: those that the table of a ``QuantizedProgram`` has (there ``grain`` is ``analysis``).
+def fake_quantised_layers(generator: Generator) -> dict[str, nn.Module]:
+    """Layers whose results are rounded: those that a ``QuantizationTable`` has (``noise_input`` is ``analysis`` there).
 
     Results before a ReLU are rounded over their whole range, of which the quantised program stores the positive half.
     """
     kinds = (NormalisedConv2d, PlainBlock, DepthwiseBlock, Up)
     layers = {name: layer for name, layer in generator.named_modules() if isinstance(layer, kinds)}
-    return {"grain": generator.grain, **layers}
+    return {"noise_input": generator.noise_input, **layers}
 
 
 @contextmanager
-def _rounding(generator: Generator) -> Iterator[None]:
-    handles = [layer.register_forward_hook(_rounded_result) for layer in rounded_layers(generator).values()]
+def _fake_quantising(generator: Generator) -> Iterator[None]:
+    handles = [layer.register_forward_hook(_fake_quantised_result) for layer in fake_quantised_layers(generator).values()]
     try:
         yield
     finally:
@@ -81,5 +81,5 @@ def _rounding(generator: Generator) -> Iterator[None]:
             handle.remove()
 
 
-def _rounded_result(_layer: nn.Module, _arguments: object, result: Tensor) -> Tensor:
-    return round_activation(result)
+def _fake_quantised_result(_layer: nn.Module, _arguments: object, result: Tensor) -> Tensor:
+    return fake_quantise_activation(result)

@@ -1,4 +1,4 @@
-"""QuantizedProgram: one calibration as a table of numbers, and its application to the core of any size.
+"""QuantizationTable: one calibration as a table of numbers, and its application to the core of any size.
 
 The table is made once (`quantize.calibrate`), saved beside the checkpoint, and is the single source of every int8 artefact: ONNX,
 Core ML and LiteRT are lowerings of ``apply``'s result, folded or not. Importing this module needs no toolkit.
@@ -45,8 +45,8 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class QuantizedProgram:
-    """The quantised core of one checkpoint, independent of picture size.
+class QuantizationTable:
+    """The quantised core of one checkpoint, independent of image size.
 
     Attributes:
         spec: name of the architecture.
@@ -128,7 +128,7 @@ class QuantizedProgram:
 
     @staticmethod
     @reader
-    def load(path: Path) -> "QuantizedProgram":
+    def load(path: Path) -> "QuantizationTable":
         """Read a table that :meth:`save` wrote.
 
         Raises:
@@ -158,7 +158,7 @@ def integers_sha256(integers: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(integers, dtype=np.int8).tobytes()).hexdigest()
 
 
-def _from_json(content: Mapping[str, Any]) -> QuantizedProgram:
+def _from_json(content: Mapping[str, Any]) -> QuantizationTable:
     unknown = content.keys() - {"format", "scheme", "spec", "checkpoint_sha256", "activations", "weights", "sha256", "provenance"}
     if unknown:
         raise ValueError(f"unknown fields {sorted(unknown)}")
@@ -170,7 +170,7 @@ def _from_json(content: Mapping[str, Any]) -> QuantizedProgram:
         for name, row in content["weights"].items()
     }
     spec, checkpoint = _text(content["spec"]), _text(content["checkpoint_sha256"])
-    return QuantizedProgram(spec, checkpoint, activations, weights, dict(content["provenance"]), _text(content["scheme"]))
+    return QuantizationTable(spec, checkpoint, activations, weights, dict(content["provenance"]), _text(content["scheme"]))
 
 
 def _scale(value: Any) -> float:  # noqa: ANN401 - whatever JSON held

@@ -20,14 +20,14 @@ from quantize.affine import weight_integers
 from quantize.calibrate import Sample, observe, tabulate
 from quantize.coverage import QUANTISE, expected_counts, float_operators, region, region_counts, requantised
 from quantize.lowering import prepared
-from quantize.program import Activation, QuantizedProgram, Weight, calibration_path, integers_sha256
 from quantize.pt2e import convert_pt2e
 from quantize.quantizer import CoreQuantizer, FixedActivation
+from quantize.table import Activation, QuantizationTable, Weight, calibration_path, integers_sha256
 
 SIZE = 64
 
 
-def pictures(count, size):
+def images(count, size):
     """Crops of the packages' own photos, each with a box and a stripe to fill."""
     photos = (skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee(), skimage.data.rocket())
     rng = np.random.default_rng(5)
@@ -43,11 +43,11 @@ def pictures(count, size):
 @cache
 def small_program():
     generator = small_generator()
-    return tabulate(generator, "0" * 64, observe(generator, list(pictures(8, SIZE)), progress=False))
+    return tabulate(generator, "0" * 64, observe(generator, list(images(8, SIZE)), progress=False))
 
 
 def inputs(size=SIZE, seed=0):
-    return list(pictures(seed + 1, size))[seed].tensors()
+    return list(images(seed + 1, size))[seed].tensors()
 
 
 def flat(core, size=SIZE) -> GraphModule:
@@ -187,7 +187,7 @@ def test_a_table_survives_the_disk(tmp_path):
     path = tmp_path / "x.calibration.json"
     program.save(path)
     first = path.read_bytes()
-    loaded = QuantizedProgram.load(path)
+    loaded = QuantizationTable.load(path)
     assert loaded == program
     assert loaded.sha256() == program.sha256()
     loaded.save(path)
@@ -221,7 +221,7 @@ def test_a_changed_table_is_refused(change, tmp_path):
     change(content)
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"x\.calibration\.json: "):
-        QuantizedProgram.load(path)
+        QuantizationTable.load(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}'])
@@ -229,9 +229,9 @@ def test_what_is_no_table_is_refused(content, tmp_path):
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"x\.json: "):
-        QuantizedProgram.load(path)
+        QuantizationTable.load(path)
     with pytest.raises(ValueError, match="no such file"):
-        QuantizedProgram.load(tmp_path / "none.json")
+        QuantizationTable.load(tmp_path / "none.json")
 
 
 def test_a_table_of_another_checkpoint_is_refused():
@@ -271,5 +271,5 @@ def test_the_calibration_lies_beside_its_checkpoint(tmp_path):
 
 
 def test_reading_a_table_needs_no_toolkit():
-    code = "import sys, quantize.program, quantize.schemes; print({'torchao', 'onnx', 'coremltools'} & sys.modules.keys())"
+    code = "import sys, quantize.table, quantize.schemes; print({'torchao', 'onnx', 'coremltools'} & sys.modules.keys())"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"

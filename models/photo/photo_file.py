@@ -55,7 +55,7 @@ class Patch:
 
 
 @dataclass
-class Picture:
+class PhotoFile:
     """A photo as it is shown.
 
     Attributes:

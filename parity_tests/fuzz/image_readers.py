@@ -4,21 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
-PICTURE = np.random.default_rng(5).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(5).integers(0, 256, (24, 40, 3), dtype=np.uint8)
 
 
 def make_photos(folder: Path) -> None:
     from PIL import Image
 
-    picture = Image.fromarray(PICTURE)
+    image = Image.fromarray(IMAGE)
     for suffix, options in ((".png", {}), (".jpg", {"quality": 90}), (".webp", {}), (".bmp", {}), (".gif", {}), (".ppm", {})):
-        picture.save(folder / f"photo{suffix}", **options)
+        image.save(folder / f"photo{suffix}", **options)
     for compression in ("raw", "tiff_lzw", "jpeg", "tiff_deflate", "packbits"):
-        picture.save(folder / f"{compression}.tif", compression=compression)
-    picture.convert("P").save(folder / "palette.png", transparency=3)
-    picture.convert("RGBA").save(folder / "alpha.png")
-    picture.save(folder / "progressive.jpg", progressive=True, exif=_exif())
-    Image.fromarray(PICTURE[:, :, 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
+        image.save(folder / f"{compression}.tif", compression=compression)
+    image.convert("P").save(folder / "palette.png", transparency=3)
+    image.convert("RGBA").save(folder / "alpha.png")
+    image.save(folder / "progressive.jpg", progressive=True, exif=_exif())
+    Image.fromarray(IMAGE[:, :, 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
 
 
 def _exif() -> bytes:
@@ -40,7 +40,7 @@ def read_photo(path: Path) -> object:
 def make_masks(folder: Path) -> None:
     from PIL import Image
 
-    mask = Image.fromarray(np.where(PICTURE[:, :, 0] > 128, 255, 0).astype(np.uint8))
+    mask = Image.fromarray(np.where(IMAGE[:, :, 0] > 128, 255, 0).astype(np.uint8))
     for name in ("mask.png", "mask.jpg", "mask.webp", "mask.bmp", "mask.tif", "mask.gif"):
         mask.save(folder / name)
     mask.convert("1").save(folder / "one_bit.png")
@@ -49,7 +49,7 @@ def make_masks(folder: Path) -> None:
 def read_mask(path: Path) -> object:
     from models.photo.mask import read_mask
 
-    return read_mask(path, PICTURE.shape[:2])
+    return read_mask(path, IMAGE.shape[:2])
 
 
 def make_mask_file(folder: Path) -> None:

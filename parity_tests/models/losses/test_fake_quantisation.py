@@ -12,15 +12,20 @@ from hypothesis import strategies as st
 from models.checkpoint import SHIPPED, load_checkpoint
 from models.data.masks import sample_mask
 from models.generator import Generator
+from models.losses.fake_quantisation import (
+    fake_quantise_activation,
+    fake_quantise_weight,
+    fake_quantised_fill,
+    fake_quantised_layers,
+)
 from models.losses.hole_l2 import hole_l2
-from models.losses.rounding import round_activation, round_weight, rounded_fill, rounded_layers
 from models.training.batches import make_batch
 from models.training.config import PRESETS
 from models.training.state import TrainState
 from models.training.step import train_step
 from parity_tests.support.train_tiny import CPU, TINY, Smooth, alone, register
 from quantize.affine import affine_parameters, weight_integers, weight_scales
-from quantize.program import QuantizedProgram, calibration_path
+from quantize.table import QuantizationTable, calibration_path
 
 
 @given(st.integers(0, 2**31), st.integers(1, 3))
@@ -28,13 +33,13 @@ def test_weights_lie_on_the_quantisers_grid(seed, kernel):
     weight = np.random.default_rng(seed).normal(size=(4, 3, kernel, kernel)).astype(np.float32)
     scales = weight_scales(weight)
     expected = weight_integers(weight, scales) * scales.reshape(-1, 1, 1, 1)
-    assert round_weight(torch.from_numpy(weight)).numpy() == pytest.approx(expected, rel=1e-5, abs=1e-7)
+    assert fake_quantise_weight(torch.from_numpy(weight)).numpy() == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 @given(st.integers(0, 2**31), st.floats(-2, 2), st.floats(1e-3, 1e3))
 def test_activations_lie_on_a_grid_through_zero_of_each_sample(seed, shift, scale):
     x = (np.random.default_rng(seed).normal(size=(2, 3, 4, 4)) * scale + shift * scale).astype(np.float32)
-    got = round_activation(torch.from_numpy(x)).numpy()
+    got = fake_quantise_activation(torch.from_numpy(x)).numpy()
     for sample, rounded in zip(x, got, strict=True):
         step = 255 / 127 * affine_parameters(float(sample.min()), float(sample.max()))[0]
         places = rounded / step
@@ -44,11 +49,11 @@ def test_activations_lie_on_a_grid_through_zero_of_each_sample(seed, shift, scal
 
 
 def test_nothing_but_zeros_stays_zero():
-    assert torch.equal(round_activation(torch.zeros(2, 1, 3, 3)), torch.zeros(2, 1, 3, 3))
-    assert torch.equal(round_weight(torch.zeros(2, 1, 3, 3)), torch.zeros(2, 1, 3, 3))
+    assert torch.equal(fake_quantise_activation(torch.zeros(2, 1, 3, 3)), torch.zeros(2, 1, 3, 3))
+    assert torch.equal(fake_quantise_weight(torch.zeros(2, 1, 3, 3)), torch.zeros(2, 1, 3, 3))
 
 
-@pytest.mark.parametrize("rule", [round_weight, round_activation])
+@pytest.mark.parametrize("rule", [fake_quantise_weight, fake_quantise_activation])
 def test_gradients_pass_as_if_nothing_were_rounded(rule):
     x = torch.randn(2, 3, 4, 4, requires_grad=True)
     slope = torch.randn(2, 3, 4, 4)
@@ -57,9 +62,9 @@ def test_gradients_pass_as_if_nothing_were_rounded(rule):
 
 
 def test_the_quantised_programs_tensors_are_rounded_and_no_others():
-    table = QuantizedProgram.load(calibration_path(SHIPPED)).activations
+    table = QuantizationTable.load(calibration_path(SHIPPED)).activations
     generator = load_checkpoint(SHIPPED)
-    assert {name.replace("grain", "analysis") for name in rounded_layers(generator)} == set(table)
+    assert {name.replace("noise_input", "analysis") for name in fake_quantised_layers(generator)} == set(table)
 
 
 def _example(count=2):
@@ -76,7 +81,7 @@ def test_the_network_is_left_as_it_was():
     photos, holes = _example()
     with torch.no_grad():
         plain = generator(photos * (1 - holes), holes)
-        rough = rounded_fill(generator, photos * (1 - holes), holes)
+        rough = fake_quantised_fill(generator, photos * (1 - holes), holes)
         again = generator(photos * (1 - holes), holes)
     assert torch.equal(plain, again)
     assert not torch.equal(plain, rough)
@@ -89,9 +94,9 @@ def test_a_batch_is_rounded_sample_by_sample():
     photos, holes = _example(3)
     photos[1] *= 0.1
     with torch.no_grad():
-        together = rounded_fill(generator, photos * (1 - holes), holes)
+        together = fake_quantised_fill(generator, photos * (1 - holes), holes)
         apart = torch.cat(
-            [rounded_fill(generator, photos[i : i + 1] * (1 - holes[i : i + 1]), holes[i : i + 1]) for i in range(3)]
+            [fake_quantised_fill(generator, photos[i : i + 1] * (1 - holes[i : i + 1]), holes[i : i + 1]) for i in range(3)]
         )
     # Convolutions of other batches add up in another order; a value between two steps may then fall to the other side.
     assert (together - apart).abs().mean() < 0.02 * (together - generator(photos * (1 - holes), holes)).abs().mean()
@@ -101,17 +106,17 @@ def test_training_with_it_brings_the_rounded_fill_nearer(monkeypatch):
     """From the same weights, on the same batch, with and without: the planted error is a weight of zero."""
     register(monkeypatch.setitem)
     config = dataclasses.replace(PRESETS["tiny"], stages=((0, 64, 4),), steps=60, decay_steps=0, learning_rate=5e-3)
-    config = dataclasses.replace(config, losses={"hole_l1": 1.0}, rounding_interval=1)
+    config = dataclasses.replace(config, losses={"hole_l1": 1.0}, fake_quantisation_interval=1)
     batch, engine = make_batch(Smooth(), config, 0), alone()
     distance = {}
     for weight in (0.0, 3000.0):
-        changed = dataclasses.replace(config, rounding=weight)
+        changed = dataclasses.replace(config, fake_quantisation=weight)
         state = TrainState.fresh(changed, CPU)
         for _ in range(config.steps):
             figures = train_step(state, batch, changed, engine)
         real, hole = batch.photos.float() / 127.5 - 1, batch.holes.float()
         with torch.no_grad():
             fill = state.generator(real * (1 - hole), hole)
-            distance[weight] = float(hole_l2(rounded_fill(state.generator, real * (1 - hole), hole), fill, hole))
-        assert ("rounding" in figures) == (weight > 0)
+            distance[weight] = float(hole_l2(fake_quantised_fill(state.generator, real * (1 - hole), hole), fill, hole))
+        assert ("fake_quantisation" in figures) == (weight > 0)
     assert distance[3000.0] < 0.7 * distance[0.0]
