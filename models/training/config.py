@@ -166,7 +166,7 @@ _ADVERSARIAL = TrainConfig(
     warmup_steps=200,
     learning_rate=1e-3,
     betas=(0.0, 0.99),
-    # Short: over hundreds of steps an average loses the detail that is in every one of its terms (docs/training.md).
+    # Short: over hundreds of steps an average loses the detail that is in every one of its terms (docs/results/runs.md).
     ema_decay=0.99,
     # Tone and shape are tied to the photo by moving means, texture is left to the discriminators.
     losses={"coarse_l1": 1.5, "coarse_l2": 3.0, "hole_l1": 0.3},
