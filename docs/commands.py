@@ -22,10 +22,12 @@ Main = Callable[[list[str]], int]
 
 HEAD = """# Commands
 
-Made from the parsers by `python docs/commands.py`. The same verbs without `python -m`: `wavefill train`, `wavefill export coreml`,
-`wavefill quantize calibrate`, `wavefill benchmarks latency`; `wavefill inpaint` and `wavefill outpaint` are those of `export`.
+Made from the parsers by `python docs/commands.py`. The same verbs without `python -m`: `wavefill train`,
+`wavefill export coreml`, `wavefill quantize calibrate`, `wavefill benchmarks latency`; `wavefill inpaint` and
+`wavefill outpaint` are those of `export`.
 
-Exit codes: 0, done; 1, a check failed; 2, bad usage or input; 3, a toolkit is missing here. The result is on stdout, progress and errors are on stderr.
+Exit codes: 0, done; 1, a check failed; 2, bad usage or input; 3, a toolkit is missing here. The result is on stdout,
+progress and errors are on stderr.
 """
 
 

@@ -71,8 +71,8 @@ def test_python(folder):
 def test_javascript_fills_alike(folder):
     """Another build of the runtime, for WebAssembly, and another language.
 
-    fill.js itself is held to Python's bytes by the golden files. Here the network is asked in each language, and one integer that falls otherwise
-    spreads through it, so the bar is that between backends.
+    fill.js itself is held to Python's bytes by the golden files. Here the network is asked in each language, and one integer
+    that falls otherwise spreads through it, so the bar is that between backends.
     """
     for name in ("fill.js", "png.js", "package.json"):
         shutil.copy(PHONE / name, folder / name)
