@@ -3,11 +3,13 @@
 from types import ModuleType
 
 from benchmarks import few_step, fill, latency, quality, teacher, training
+from benchmarks.phone import command as phone
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
     "quality": quality,
     "fill": fill,
+    "phone": phone,
     "training": training,
     "teacher": teacher,
     "few_step": few_step,
