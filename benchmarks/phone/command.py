@@ -81,9 +81,7 @@ def _tell(server: PageServer, version: str, models: list[Served], *, lan: bool) 
     if lan:
         print(_qr_code(server.address), file=sys.stderr)
         if server.scheme == "https":
-            note(
-                "the certificate is made here, so the phone will warn of it: choose to go on (Safari: Show Details, visit this website)"
-            )
+            note("the certificate was made here, so the phone will warn of it; go on (Safari: Show Details)")
         else:
             note("OpenSSL is not installed, so the page comes without HTTPS and has one thread only")
     print(server.address, flush=True)
