@@ -30,7 +30,7 @@ FILES = {
     "/runtime/ort-wasm-simd-threaded.mjs": (RUNTIME / "dist" / "ort-wasm-simd-threaded.mjs", JS),
     "/runtime/ort-wasm-simd-threaded.wasm": (RUNTIME / "dist" / "ort-wasm-simd-threaded.wasm", WASM),
 }
-"""The build of the runtime for WebAssembly only: the one with WebGPU is twice as large and has no integer convolutions."""
+"""The build of the runtime for WebAssembly only: the one with WebGPU is twice as large."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Never
+from typing import Never, cast
 
 import torch
 from tqdm import tqdm
@@ -15,6 +15,8 @@ from models.photo.images import WRITE_FORMATS, Pixels, check_output, read_photo,
 from models.photo.mask import read_mask
 from models.system.errors import note
 from models.system.number_arguments import whole
+from models.teacher.denoiser import Denoiser
+from models.teacher.large_photo import LAYOUTS, fill_large
 from models.teacher.load import load_teacher, network_calls
 from models.teacher.restore import complete, teacher_run
 from models.teacher.samplers import SAMPLERS
@@ -24,7 +26,9 @@ EXAMPLES = """examples:
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --steps 100 --denoiser DIR --blend
 
-A photo of any size is filled in windows of the size that the denoiser was trained on. What each sampler is for: docs/teacher.md.
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --denoiser DIR --layout hierarchical
+
+What a layout does with photos larger than the denoiser, and what each sampler is for: docs/teacher.md.
 """
 
 
@@ -45,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=whole(1), metavar="N", help="refuse a denoiser of another image size")
     parser.add_argument("--steps", type=int, metavar="N", help=STEPS_HELP)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the sampler; repeatable")
+    parser.add_argument(
+        "--layout", choices=list(LAYOUTS), default="windows", help="; ".join(f"{name}: {what}" for name, what in LAYOUTS.items())
+    )
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, metavar="N", help="of the noise (default: 0)")
     parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
@@ -60,6 +67,8 @@ def main(args: argparse.Namespace) -> int:
     """
     settings = parse_settings(args.sampler, args.steps, args.set, observes=True)
     check_device(args.device)
+    if args.layout != "windows" and settings.row.few_step:
+        raise ValueError(f"--layout {args.layout}: {args.sampler} fills windows only; it takes no measurement but kept pixels")
     options = mask_options(args)
     check_output(args.out, args.photo, args.mask)
     photo = read_photo(args.photo)
@@ -89,6 +98,21 @@ def fill(args: argparse.Namespace, settings: SamplerSettings, photo: Pixels, mas
         ValueError: no denoiser, or one that the settings do not suit.
     """
     teacher = load_teacher(args.denoiser, settings, args.device, args.size)
+    if args.layout != "windows":
+        with tqdm(desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
+            return fill_large(
+                cast(Denoiser, teacher.denoiser),  # main() refuses the samplers that take another kind
+                teacher.schedule,
+                settings,
+                photo,
+                mask >= MASK_THRESHOLD,
+                teacher.size,
+                args.layout,
+                args.seed,
+                blend=args.blend,
+                device=args.device,
+                callback=lambda _: tick(bar),
+            )
     total = network_calls(settings, teacher.schedule) * len(hole_groups(mask >= MASK_THRESHOLD, max(1, teacher.size // 2)))
     with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
         run = teacher_run(

@@ -11,6 +11,7 @@ from models.__main__ import main
 from models.system.errors import run_main
 from models.teacher.commands import errors_table as cli_errors_table
 from models.teacher.commands.errors_table import CASES, Case
+from models.teacher.large_photo import surroundings
 from models.teacher.restore import complete
 from models.teacher.samplers import SAMPLERS
 from models.teacher.schedule import linear_schedule
@@ -53,6 +54,26 @@ def test_inpaint(capsys, work, sampler):
     photo, mask, result = (np.asarray(Image.open(work / name)) for name in ("photo.png", "mask.png", f"{sampler}.png"))
     assert np.array_equal(result[mask == 0], photo[mask == 0])
     assert not np.array_equal(result[mask > 0], photo[mask > 0])
+
+
+@pytest.mark.parametrize("layout", ["tiles", "hierarchical"])
+@pytest.mark.parametrize("extra", [(), ("--blend",)])
+def test_layouts(capsys, work, layout, extra):
+    """The hole spans two tiles of the denoiser's 16 pixels; the photo is 24x40."""
+    code, _, err = run(capsys, work, "--layout", layout, *extra, out="large.png", sampler="ddnm")
+    assert code == 0, err
+    photo, mask, result = (np.asarray(Image.open(work / name)) for name in ("photo.png", "mask.png", "large.png"))
+    assert np.array_equal(result[mask == 0], photo[mask == 0])
+    assert not np.array_equal(result[mask > 0], photo[mask > 0])
+
+
+def test_surroundings_hold_the_hole_and_a_tile():
+    hole = np.zeros((40, 100), dtype=bool)
+    hole[3, 97:] = True
+    assert surroundings(hole, 16) == (slice(0, 16), slice(84, 100))
+    hole[30, 50] = True
+    assert surroundings(hole, 16) == (slice(0, 39), slice(42, 100))
+    assert surroundings(hole[:10, 90:], 16) == (slice(0, 10), slice(0, 10))
 
 
 def test_a_seed_gives_one_fill(capsys, work):
