@@ -66,10 +66,14 @@ print(json.dumps(helps))
 """
 
 
+LEFT_OVER = {"__pycache__", "node_modules"}
+"""Folders that running or setting up leaves in the checkout."""
+
+
 def files_of(root: Path) -> set[str]:
     """Everything below our packages that is not left over from running them."""
     found = {path for package in OURS for path in (root / package).rglob("*") if path.is_file()}
-    return {path.relative_to(root).as_posix() for path in found if "__pycache__" not in path.parts}
+    return {path.relative_to(root).as_posix() for path in found if not LEFT_OVER & {*path.parts}}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("build")
     source = folder / "source"
     for package in (*OURS, "parity_tests"):
-        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns(*LEFT_OVER))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
     pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source)
