@@ -151,7 +151,8 @@ class Generator(nn.Module):
         bands = len(spec.band_gains)
         self.analysis = PacketAnalysis(4, spec.band_gains)
         side = LARGEST_SIZE >> spec.haar_levels
-        self.noise_input: nn.Module = NoiseInput(spec.noise_channels, side, side) if spec.noise_channels else nn.Identity()
+        # The name that its operator has in artefacts, whose bytes a nicer one would change.
+        self.grain: nn.Module = NoiseInput(spec.noise_channels, side, side) if spec.noise_channels else nn.Identity()
         self.stem = NormalisedConv2d(4 * bands + spec.noise_channels, spec.widths[0], 3)
         self.down = nn.ModuleList(_level(spec, i) for i in range(len(spec.widths)))
         pairs = list(zip(spec.widths, spec.widths[1:], strict=False))
@@ -171,7 +172,7 @@ class Generator(nn.Module):
         Returns:
             (N, 3, H, W) float, about [-1, 1] and not clamped; meaningful inside the hole.
         """
-        x = self.stem(self.noise_input(self.analysis(torch.cat([normalised, hole], dim=1))))
+        x = self.stem(self.grain(self.analysis(torch.cat([normalised, hole], dim=1))))
         skips = []
         for level, blocks in enumerate(self.down):
             x = blocks(x)
@@ -213,10 +214,8 @@ def fold(generator: Generator, height: int, width: int) -> Generator:
         for name, child in list(parent.named_children()):
             if isinstance(child, NormalisedConv2d):
                 setattr(parent, name, child.folded().requires_grad_(False))
-    if isinstance(folded.noise_input, NoiseInput):
-        folded.noise_input = folded.noise_input.deployed(
-            height >> generator.spec.haar_levels, width >> generator.spec.haar_levels
-        )
+    if isinstance(folded.grain, NoiseInput):
+        folded.grain = folded.grain.deployed(height >> generator.spec.haar_levels, width >> generator.spec.haar_levels)
     if isinstance(folded.synthesis, PacketSynthesis):
         folded.synthesis = folded.synthesis.deployed(height, width)
     return folded.eval()

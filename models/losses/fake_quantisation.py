@@ -62,13 +62,13 @@ def _snap(x: Tensor, step: Tensor) -> Tensor:
 
 
 def fake_quantised_layers(generator: Generator) -> dict[str, nn.Module]:
-    """Layers whose results are rounded: those that a ``QuantizationTable`` has (``noise_input`` is ``analysis`` there).
+    """Layers whose results are rounded: those that a ``QuantizationTable`` has (``grain`` is ``analysis`` there).
 
     Results before a ReLU are rounded over their whole range, of which the quantised program stores the positive half.
     """
     kinds = (NormalisedConv2d, PlainBlock, DepthwiseBlock, Up)
     layers = {name: layer for name, layer in generator.named_modules() if isinstance(layer, kinds)}
-    return {"noise_input": generator.noise_input, **layers}
+    return {"grain": generator.grain, **layers}
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def test_folding_keeps_the_grain(size):
     with torch.no_grad():
         expected, got = generator(image, hole), fold(generator, size, size)(image, hole)
     assert torch.allclose(got, expected, atol=1e-5)
-    assert fold(generator, size, size).noise_input.noise.shape == (1, 2, size // 4, size // 4)
+    assert fold(generator, size, size).grain.noise.shape == (1, 2, size // 4, size // 4)
 
 
 def test_grain_breaks_the_symmetry_of_an_empty_hole():
@@ -83,7 +83,7 @@ def test_grain_breaks_the_symmetry_of_an_empty_hole():
 
 
 def test_checkpoints_of_a_spec_without_grain_stay_what_they_were():
-    assert "noise_input" not in [name.split(".")[0] for name, _ in Generator(NOISY).named_parameters()]
+    assert "grain" not in [name.split(".")[0] for name, _ in Generator(NOISY).named_parameters()]
     old = {k: v for k, v in dataclasses.asdict(TINY).items() if k != "noise_channels"}
     assert ModelSpec(**old) == TINY
     assert Generator(TINY).stem.weight.shape[1] + 2 == Generator(NOISY).stem.weight.shape[1]
@@ -107,7 +107,7 @@ def test_bad_noise_channels_are_refused(channels):
 
 def test_largest_images_have_noise():
     spec = SPECS["wavefill-s"]
-    assert Generator(spec).noise_input.noise.shape[2] << spec.haar_levels == LARGEST_SIZE
+    assert Generator(spec).grain.noise.shape[2] << spec.haar_levels == LARGEST_SIZE
 
 
 def test_the_integer_region_begins_behind_the_grain():

@@ -64,7 +64,7 @@ def test_gradients_pass_as_if_nothing_were_rounded(rule):
 def test_the_quantised_programs_tensors_are_rounded_and_no_others():
     table = QuantizationTable.load(calibration_path(SHIPPED)).activations
     generator = load_checkpoint(SHIPPED)
-    assert {name.replace("noise_input", "analysis") for name in fake_quantised_layers(generator)} == set(table)
+    assert {name.replace("grain", "analysis") for name in fake_quantised_layers(generator)} == set(table)
 
 
 def _example(count=2):
