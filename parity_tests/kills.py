@@ -32,15 +32,10 @@ from tqdm import tqdm
 from models.system.errors import Parser, run_main
 from parity_tests.robustness import kill_jobs
 from parity_tests.robustness.kill_jobs import JOBS, LOG, Contents, Job, hash_file, hash_lines, log_lines
+from parity_tests.robustness.operation_watcher import Watcher, operation_watcher
 
 AGAIN = 0.5
 """How often the run after a kill is killed, too."""
-
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "fcntl.flock", "open"}
-"""Audit events of Python's library before which a process may be killed."""
-
-Watcher = Callable[[str, tuple], None]
 
 
 class Runs:
@@ -266,29 +261,6 @@ class Trials:
                 self.result.failures.append(f"{self.name}, {when}: it leaves {', '.join(left)}")
             tried()
             self.finish(out, when)
-
-
-def operation_watcher(out: Path, number: int | None, counted: Path | None) -> Watcher:
-    """An audit hook that counts changes below a folder, and kills its process before one of them."""
-    found = 0
-    inside = str(out)
-
-    def watch(event: str, arguments: tuple) -> None:
-        nonlocal found
-        if event not in CHANGES or (event == "open" and not (isinstance(arguments[2], int) and arguments[2] & WRITES)):
-            return
-        paths = [os.fsdecode(one) for one in arguments if isinstance(one, str | bytes | os.PathLike)]
-        if event != "fcntl.flock" and not any(path.startswith(inside) for path in paths):
-            return
-        found += 1
-        if found == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if counted:
-            descriptor = os.open(f"{counted}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.write(descriptor, str(found).encode())
-            os.close(descriptor)
-
-    return watch
 
 
 def copy_instead_of_renaming() -> None:

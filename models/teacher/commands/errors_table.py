@@ -10,7 +10,7 @@ from functools import partial
 from tqdm import tqdm
 
 from models.system.number_arguments import whole
-from models.teacher.closed_form import (
+from models.teacher.ground_truth.closed_form import (
     Errors,
     Problem,
     default_schedule,

@@ -8,7 +8,7 @@ import pytest
 from export.coreml.inspect import integer_coverage
 from export.program import Program
 from models.checkpoint import SHIPPED, load_checkpoint, sha256
-from parity_tests.support.coreml_cells import BACKEND, MINIMUM_PSNR, photo, psnr_in_hole, reference
+from parity_tests.support.formats.coreml_cells import BACKEND, MINIMUM_PSNR, photo, psnr_in_hole, reference
 from quantize.schemes import SCHEMES
 from quantize.table import QuantizationTable, calibration_path
 

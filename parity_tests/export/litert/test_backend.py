@@ -17,7 +17,7 @@ from export.program import Program
 from models.generator import Generator
 from models.inpainter import Uint8Shell
 from models.spec import SPECS
-from parity_tests.support.litert_models import BACKEND, SIZE, program, saved
+from parity_tests.support.formats.litert_models import BACKEND, SIZE, program, saved
 from quantize.schemes import SCHEMES
 
 ROOT = Path(__file__).parents[3]
@@ -166,7 +166,7 @@ def test_constants_are_aligned_and_no_path_is_inside(scheme):
 @pytest.mark.parametrize("scheme", [*(pytest.param(s, marks=pytest.mark.thorough) for s in SCHEMES if s != "w8a8"), "w8a8"])
 def test_another_process_makes_the_same_bytes(scheme, tmp_path):
     code = (
-        "import sys, pathlib; from parity_tests.support.litert_models import BACKEND, program;"
+        "import sys, pathlib; from parity_tests.support.formats.litert_models import BACKEND, program;"
         f"BACKEND.convert(program({scheme!r}), pathlib.Path(sys.argv[1]))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "4711"}

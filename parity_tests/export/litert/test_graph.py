@@ -10,7 +10,7 @@ from export.litert import flatbuffer
 from export.litert.delegate import GPU_DELEGATE_OPS, core_operators, refused_by_gpu_delegates
 from export.litert.inspect import integer_coverage, operators_of
 from models.generator import DepthwiseBlock, PlainBlock, Up, fold
-from parity_tests.support.litert_models import BACKEND, SIZE, saved, small_table
+from parity_tests.support.formats.litert_models import BACKEND, SIZE, saved, small_table
 from parity_tests.support.small import small_generator
 from quantize.affine import weight_integers
 

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from export.backend import Port
 from export.errors import ToolchainMissing
 from export.onnx.backend import OnnxBackend, read_model
-from parity_tests.support.onnx_cells import (
+from parity_tests.support.formats.onnx_cells import (
     ALLOWED_OPERATORS,
     SIZE,
     converted,
@@ -187,7 +187,7 @@ def test_missing_toolkits_are_named(monkeypatch, tmp_path):
 EXPORT = """
 import sys
 from pathlib import Path
-from parity_tests.support.onnx_cells import converted, small_program
+from parity_tests.support.formats.onnx_cells import converted, small_program
 for scheme in ("fp32", "w8a8"):
     converted(small_program(scheme), Path(sys.argv[1]) / scheme)
 """

@@ -14,7 +14,7 @@ from models.generator import fold
 from models.spec import TWO_LEVEL_GAINS
 from models.system.privacy import import_onnxruntime
 from models.wavelet import inverse_wavelet_packet
-from parity_tests.support.onnx_cells import HASH, SIZE, small_program
+from parity_tests.support.formats.onnx_cells import HASH, SIZE, small_program
 from parity_tests.support.small import SMALL, small_generator
 
 SCHEMES = ("fp32", "fp16", "w8a8")

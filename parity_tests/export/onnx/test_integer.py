@@ -12,7 +12,7 @@ from export.onnx.backend import OnnxBackend, build_model, read_model
 from export.onnx.inspect import integer_coverage
 from export.onnx.mobile import optimised_model
 from models.generator import fold
-from parity_tests.support.onnx_cells import SIZE, converted, small_calibration, small_program
+from parity_tests.support.formats.onnx_cells import SIZE, converted, small_calibration, small_program
 from parity_tests.support.small import small_generator
 
 SMALL_COUNTS = {"Conv": 1 + 4 + 3 + 2 + 2 + 4 + 1, "Add": 3 + 2 + 2, "Resize": 2}

@@ -5,7 +5,7 @@ import pytest
 
 from export.onnx.backend import OnnxBackend
 from export.onnx.mobile import write_ort
-from parity_tests.support.onnx_cells import converted, hole, photo, small_program
+from parity_tests.support.formats.onnx_cells import converted, hole, photo, small_program
 
 
 @pytest.mark.parametrize("scheme", ["fp32", "w8a8"])

@@ -158,8 +158,8 @@ COMMANDS = {
 }
 """Each by itself, after ``export onnx``; in this order, so that later ones meet the artefacts of all backends.
 
-`benchmarks teacher` takes minutes, and uses nothing that is not here. `benchmarks phone` is a server; that its page asks nobody else is
-seen in a browser (parity_tests/benchmarks/phone/test_page.py).
+`benchmarks teacher` takes minutes, and uses nothing that is not here. `benchmarks phone` is a server; that its page asks nobody
+else is seen in a browser (parity_tests/benchmarks/phone/test_page.py).
 """
 DAILY = ("library", "export inpaint")
 """The rest are left to `make test-all`."""

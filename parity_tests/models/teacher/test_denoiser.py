@@ -9,7 +9,7 @@ import torch
 
 from models.teacher.denoiser import PREDICTIONS, PredictionDenoiser, estimate
 from models.teacher.diffusers_folder import import_diffusers, load_diffusers
-from models.teacher.exact import gaussian_field
+from models.teacher.ground_truth.exact import gaussian_field
 from models.teacher.schedule import linear_schedule
 
 FIELD = gaussian_field(4, 1.5)

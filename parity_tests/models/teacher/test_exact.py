@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from models.teacher.closed_form import draw, field_problem, mixture_problem
-from models.teacher.exact import Mixture, gaussian_field, keep_matrix, symmetric_root
+from models.teacher.ground_truth.closed_form import draw, field_problem, mixture_problem
+from models.teacher.ground_truth.exact import Mixture, gaussian_field, keep_matrix, symmetric_root
 from models.teacher.samplers import SAMPLERS
 from models.teacher.schedule import linear_schedule
 

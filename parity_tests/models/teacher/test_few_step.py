@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.teacher.closed_form import draw, errors, field_problem, prior_errors
-from models.teacher.exact import Mixture, gaussian_field, symmetric_root
+from models.teacher.ground_truth.closed_form import draw, errors, field_problem, prior_errors
+from models.teacher.ground_truth.exact import Mixture, gaussian_field, symmetric_root
 from models.teacher.observation import Keep, Observation
 from models.teacher.samplers import SAMPLERS
 from models.teacher.schedule import vp_schedule

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.teacher.exact import gaussian_field, symmetric_root
 from models.teacher.free_size import KeptAndMeans, restore_hierarchical, restore_tiled, tiles
+from models.teacher.ground_truth.exact import gaussian_field, symmetric_root
 from models.teacher.observation import Observation
 from models.teacher.samplers.ddnm_plus import sample_ddnm_plus
 from models.teacher.schedule import linear_schedule

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from models.teacher.closed_form import (
+from models.teacher.ground_truth.closed_form import (
     draw,
     errors,
     exact_errors,
@@ -16,7 +16,7 @@ from models.teacher.closed_form import (
     mixture_problem,
     prior_errors,
 )
-from models.teacher.exact import gaussian_field
+from models.teacher.ground_truth.exact import gaussian_field
 from models.teacher.guidance import total_variation
 from models.teacher.observation import BlockAverage, Grey, Keep, NonLinearObservation, Observation
 from models.teacher.samplers import SAMPLERS, pigdm, repaint, step

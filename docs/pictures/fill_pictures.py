@@ -1,10 +1,10 @@
-"""Makes docs/fill.jpg (fills with and without detail, in full size) and docs/outpaint.jpg.
+"""Makes docs/pictures/fill.jpg (fills with and without detail, in full size) and docs/pictures/outpaint.jpg.
 
-    python docs/fill_pictures.py artifacts/wavefill-s-256-onnx-w8a8
+    python docs/pictures/fill_pictures.py artifacts/wavefill-s-256-onnx-w8a8
 
-From photographs that come with scikit-image: those of docs/picture.py and, as its documentation states them, `brick`, `grass`,
-and `gravel` (CC0Textures, CC0), `coins` (Brooklyn Museum, no known restrictions), `stereo_motorcycle` (Middlebury, CC0) and
-`retina` (public domain). None was in training.
+From photographs that come with scikit-image: those of docs/pictures/picture.py and, as its documentation states them, `brick`,
+`grass`, and `gravel` (CC0Textures, CC0), `coins` (Brooklyn Museum, no known restrictions), `stereo_motorcycle` (Middlebury, CC0),
+and `retina` (public domain). None was in training.
 """
 
 import sys

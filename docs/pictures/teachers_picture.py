@@ -1,6 +1,7 @@
-"""Makes docs/teachers.jpg: fills of each teacher beside the student's, on photographs that come with scikit-image.
+"""Makes docs/pictures/teachers.jpg: fills of each teacher beside the student's, on photographs that come with scikit-image.
 
-    python docs/teachers_picture.py runs/ddpm64/denoiser runs/ddgan32/generator.safetensors runs/wavediff32/generator.safetensors
+    python docs/pictures/teachers_picture.py runs/ddpm64/denoiser runs/ddgan32/generator.safetensors \\
+        runs/wavediff32/generator.safetensors
 
 The student sees 256x256 pixels, each teacher what it was trained on; all are shown at 128. Photographs: `coffee` (Rachel
 Michetti, CC0), `astronaut` (NASA, public domain), `rocket` (SpaceX, CC0), `chelsea` (Stefan van der Walt, CC0). Only the small

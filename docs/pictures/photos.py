@@ -1,8 +1,8 @@
-"""Write the photographs that scikit-image carries into a folder, so that anyone can repeat docs/sheet.jpg.
+"""Write the photographs that scikit-image carries into a folder, so that anyone can repeat docs/pictures/sheet.jpg.
 
-    python docs/photos.py build/photos
+    python docs/pictures/photos.py build/photos
     python -m models masks --out build/masks.npz --count 5 --seed 4
-    python -m models evaluate --data build/photos --masks build/masks.npz --detail auto --sheet docs/sheet.jpg
+    python -m models evaluate --data build/photos --masks build/masks.npz --detail auto --sheet docs/pictures/sheet.jpg
 
 Reduced to 288 pixels on the short side. Public domain or CC0, as scikit-image states them: astronaut (NASA), chelsea
 (Stefan van der Walt), coffee (Rachel Michetti), hubble_deep_field (NASA), rocket (SpaceX).

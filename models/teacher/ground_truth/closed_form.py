@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.teacher.exact import Mixture, gaussian_field, keep_matrix, symmetric_root
+from models.teacher.ground_truth.exact import Mixture, gaussian_field, keep_matrix, symmetric_root
 from models.teacher.guidance import Guidance
 from models.teacher.observation import Keep, Observation
 from models.teacher.schedule import Schedule, linear_schedule

@@ -1,6 +1,6 @@
-"""Makes docs/before_after.jpg with an exported artefact, from photographs that come with scikit-image.
+"""Makes docs/pictures/before_after.jpg with an exported artefact, from photographs that come with scikit-image.
 
-    python docs/picture.py artifacts/wavefill-s-256-onnx-w8a8
+    python docs/pictures/picture.py artifacts/wavefill-s-256-onnx-w8a8
 
 Photographs: `coffee` (Rachel Michetti, CC0), `astronaut` (NASA, public domain), `rocket` (SpaceX, CC0), `chelsea` (Stefan van der
 Walt, CC0), as scikit-image's documentation states them; none was in training. Only the small figure is kept in the repository.

@@ -1,0 +1,1 @@
+"""Small artefacts of each format, for the tests of that format."""
