@@ -188,7 +188,9 @@ def test_no_byte_of_the_directory_of_an_archive_gives_a_traceback(tmp_path, fiel
 # ---------------------------------------------------------------- verify: each artefact by itself
 
 
-def test_a_damaged_artefact_does_not_keep_its_neighbours_from_being_checked(tmp_path, tiny_checkpoint, monkeypatch, capsys):
+@pytest.fixture
+def made(tmp_path, tiny_checkpoint, monkeypatch):
+    """A backend without toolkit, a folder with two artefacts of it, and the options that name their checkpoint."""
     from export.__main__ import main
 
     backend = fakes.FakeBackend()
@@ -197,6 +199,13 @@ def test_a_damaged_artefact_does_not_keep_its_neighbours_from_being_checked(tmp_
     out = tmp_path / "out"
     options = ["--checkpoint", str(tiny_checkpoint)]
     assert run_main(main, ["onnx", *options, "--size", "32", "--out", str(out), "--scheme", "fp32", "--scheme", "fp16"]) == 0
+    return backend, out, options
+
+
+def test_a_damaged_artefact_does_not_keep_its_neighbours_from_being_checked(made, tmp_path, monkeypatch, capsys):
+    from export.__main__ import main
+
+    backend, out, options = made
     whole = out / "tiny-32-onnx-fp16"
     for name in ("a-nested", "b-unread", "c-unrun", "z-text"):
         shutil.copytree(whole, out / name)
@@ -232,15 +241,10 @@ def test_a_damaged_artefact_does_not_keep_its_neighbours_from_being_checked(tmp_
         assert any(f"{name}: " in line and said in line for line in stderr.splitlines()), stderr
 
 
-def test_a_missing_runtime_keeps_no_other_artefact_from_being_checked(tmp_path, tiny_checkpoint, monkeypatch, capsys):
+def test_a_missing_runtime_keeps_no_other_artefact_from_being_checked(made, tmp_path, monkeypatch, capsys):
     from export.__main__ import main
 
-    backend = fakes.FakeBackend()
-    monkeypatch.setattr("export.matrix.THREADS", 1)
-    monkeypatch.setitem(BACKENDS, "onnx", backend)
-    out = tmp_path / "out"
-    options = ["--checkpoint", str(tiny_checkpoint)]
-    assert run_main(main, ["onnx", *options, "--size", "32", "--out", str(out), "--scheme", "fp32", "--scheme", "fp16"]) == 0
+    backend, out, options = made
     asked = []
 
     def unavailable(action):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from parity_tests.support.train_tiny import one_thread, register
+from parity_tests.support.train_tiny import one_thread, register, write_smooth
 
 
 @pytest.fixture(scope="module")
@@ -11,3 +11,15 @@ def tiny_presets():
     with pytest.MonkeyPatch.context() as patch, one_thread():
         register(patch.setitem)
         yield
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The tiny network and its presets are in the tables."""
+    register(monkeypatch.setitem)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of smooth photos."""
+    return write_smooth(tmp_path_factory.mktemp("photos"))

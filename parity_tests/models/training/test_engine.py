@@ -15,26 +15,17 @@ from parity_tests.support.train_tiny import (
     alone,
     different,
     one_thread,
-    register,
     relative_distances,
     saved,
     saved_step,
     sgd_steps,
-    write_smooth,
 )
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
 
 BAR = 1e-5
 """Relative to the largest entry of a tensor. Two halves of a sum are rounded apart from the whole: float32, some 1e-7 each."""
-
-
-@pytest.fixture(autouse=True)
-def _tiny(monkeypatch):
-    register(monkeypatch.setitem)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return write_smooth(tmp_path_factory.mktemp("photos"))
 
 
 def _worst(ours, theirs, kind):

@@ -14,17 +14,9 @@ from models.losses.adversarial import ADVERSARIAL, AdversarialLoss
 from models.system.errors import run_main
 from models.training.command import exclusive
 from models.training.state import TrainState
-from parity_tests.support.train_tiny import CPU, register, saved_step, write_smooth
+from parity_tests.support.train_tiny import CPU, saved_step
 
-
-@pytest.fixture(autouse=True)
-def _tiny(monkeypatch):
-    register(monkeypatch.setitem)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return write_smooth(tmp_path_factory.mktemp("photos"))
+pytestmark = pytest.mark.usefixtures("tiny")
 
 
 @pytest.fixture
