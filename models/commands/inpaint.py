@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,9 @@ profile, XMP, resolution and text are kept as far as the format holds them; what
 """
 
 DEFAULT_SIZE = 256
+
+MOST_BESIDE = 24_000_000
+"""Pixels of the largest photo whose writing is prepared while the network works; of a larger one both need too much memory."""
 
 DETAIL: dict[str, tuple[str, Parameters | None]] = {
     "auto": ("tone and detail of the hole come from the photo around it (default)", DEFAULTS),
@@ -133,12 +137,16 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
         part = mask.values[region[0] : region[2], region[1] : region[3]].copy()
         del mask
         photo.take(region)
-        prepare_write(args.out, photo, part > 0)
+        hole = part > 0
         # A bar only on a terminal, and only where there are several holes to wait for.
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
-        fill = inpaint(photo.patch.pixels(), part, network.load(), network.size, bar, DETAIL[args.detail][1])
-        hole = part > 0
+        with ThreadPoolExecutor(1) as beside:
+            prepared = beside.submit(prepare_write, args.out, photo, hole)
+            if photo.shape[0] * photo.shape[1] > MOST_BESIDE:
+                prepared.result()
+            fill = inpaint(photo.patch.pixels(), part, network.load(), network.size, bar, DETAIL[args.detail][1])
+            prepared.result()
         del part
         photo.patch.fill(fill, hole)
         del fill
