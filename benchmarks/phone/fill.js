@@ -38,9 +38,10 @@ export async function inpaint(photo, mask, run, size, { parameters = DEFAULTS, p
   const { height, width } = photo;
   if (photo.channels !== 3 || photo.data.length !== height * width * 3) throw new RangeError("photo: three channels are needed");
   if (mask.length !== height * width) throw new RangeError(`mask: ${height} x ${width} values are needed, got ${mask.length}`);
-  const unknown = Uint8Array.from(mask, (value) => (value >= MASK_THRESHOLD ? 1 : 0));
+  const unknown = new Uint8Array(mask.length);
+  for (let i = 0; i < mask.length; i++) unknown[i] = mask[i] >= MASK_THRESHOLD ? 1 : 0;
   if (!unknown.includes(0)) throw new RangeError("the mask is full: it keeps no pixel of the photo to continue from");
-  const result = { ...photo, data: Uint8Array.from(photo.data) };
+  const result = { ...photo, data: new Uint8Array(photo.data) };
   const groups = holeGroups({ data: unknown, height, width, channels: 1 }, Math.max(1, floorDiv(size, 2)));
   for (const [index, group] of groups.entries()) {
     signal?.throwIfAborted();
@@ -170,7 +171,7 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
   const anyHole = window.hole.data.includes(1);
   let small = window.picture;
   if (anyHole) {
-    const answer = await run(Uint8Array.from(window.picture.data), window.hole.data.map((value) => value * 255));
+    const answer = await run(new Uint8Array(window.picture.data), window.hole.data.map((value) => value * 255));
     if (!(answer instanceof Uint8Array) || answer.length !== size * size * 3)
       throw new RangeError(`the network's answer: a Uint8Array of ${size * size * 3} values is needed`);
     small = { ...window.picture, data: window.picture.data.map((value, i) => (window.hole.data[floorDiv(i, 3)] ? answer[i] : value)) };
@@ -208,15 +209,19 @@ function scaled(photo, hole, size) {
   const factor = ceilDiv(Math.max(hole.height, hole.width), size);
   const height = ceilDiv(hole.height, factor), width = ceilDiv(hole.width, factor);
   const count = raster(Int32Array, height, width, 1), total = raster(Int32Array, height, width, 3);
+  const columns = Int32Array.from({ length: width * factor }, (_, x) => mirrored(x, hole.width));
   for (let y = 0; y < height * factor; y++) {
-    const from = mirrored(y, hole.height) * hole.width, to = floorDiv(y, factor) * width;
-    for (let x = 0; x < width * factor; x++) {
-      const source = from + mirrored(x, hole.width);
-      if (hole.data[source]) continue;
-      const place = to + floorDiv(x, factor);
-      count.data[place]++;
-      for (let c = 0; c < 3; c++) total.data[place * 3 + c] += photo.data[source * 3 + c];
-    }
+    const from = mirrored(y, hole.height) * hole.width;
+    let place = floorDiv(y, factor) * width;
+    for (let x = 0; x < columns.length; place++)
+      for (const end = x + factor; x < end; x++) {
+        const source = from + columns[x];
+        if (hole.data[source]) continue;
+        count.data[place]++;
+        total.data[place * 3] += photo.data[source * 3];
+        total.data[place * 3 + 1] += photo.data[source * 3 + 1];
+        total.data[place * 3 + 2] += photo.data[source * 3 + 2];
+      }
   }
   const most = count.data.reduce((a, b) => Math.max(a, b));
   const least = factor === 1 ? 1 : Math.min(floorDiv(factor * factor + 1, 2), most);
@@ -238,7 +243,7 @@ function withStructure(small, window, parameters) {
     const found = transferred(small, hole, window.limits, boundingBox(hole), small, band, band, parameters);
     if (!found) continue;
     const { part, pixels } = found;
-    small = { ...small, data: Uint8Array.from(small.data) };
+    small = { ...small, data: new Uint8Array(small.data) };
     for (let y = part.top; y < part.bottom; y++)
       for (let x = part.left; x < part.right; x++)
         if (hole.data[y * hole.width + x])
@@ -252,6 +257,8 @@ function withDetail(photo, hole, box, small, window, parameters) {
   const band = parameters.bands.at(-1);
   const found = transferred(photo, hole, [hole.height, hole.width], box, small, band, band * window.factor, parameters);
   // Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
+  const covers = found && Object.keys(box).every((edge) => found.part[edge] === box[edge]);
+  if (covers) return { data: new Uint8Array(found.pixels.data), height: found.pixels.height, width: found.pixels.width, channels: 3 };
   const filled = enlarged(small, window.factor, box);
   if (!found) return filled;
   const { part, pixels } = found, at = within(part, box);
@@ -269,8 +276,9 @@ function transferred(photo, hole, limits, box, small, band, cell, parameters) {
     for (let column = 0; column < grid; column++) {
       const top = row * cell, left = column * cell;
       let any = 0;
-      for (let y = top; y < Math.min(top + cell, hole.height) && !any; y++)
-        for (let x = left; x < Math.min(left + cell, hole.width) && !any; x++) any = hole.data[y * hole.width + x];
+      const bottom = Math.min(top + cell, hole.height), right = Math.min(left + cell, hole.width);
+      for (let y = top; y < bottom && !any; y++)
+        for (let at = y * hole.width + left, end = y * hole.width + right; at < end; at++) any |= hole.data[at];
       const near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right;
       const inside = top + cell <= limits[0] && left + cell <= limits[1];
       reached[row * grid + column] = any && near ? 1 : 0;
@@ -287,11 +295,10 @@ function transferred(photo, hole, limits, box, small, band, cell, parameters) {
   });
   const low = enlarged(cells, cell, covered);
   const pixels = detail(photo, low, part, corners, parameters.patch * cell);
-  for (let y = 0; y < pixels.height; y++)
-    for (let x = 0; x < pixels.width * 3; x++) {
-      const at = y * pixels.width * 3 + x;
-      pixels.data[at] = clip(low.data[((part.top + y) * low.width + part.left) * 3 + x] + pixels.data[at], 0, 255);
-    }
+  const added = pixels.data, line = pixels.width * 3;
+  for (let y = 0, at = 0; y < pixels.height; y++)
+    for (let from = ((part.top + y) * low.width + part.left) * 3, end = at + line; at < end; at++, from++)
+      added[at] = Math.min(Math.max(low.data[from] + added[at], 0), 255);
   return { part, pixels };
 }
 
@@ -330,29 +337,39 @@ function enlarged(pixels, factor, box) {
   if (factor === 1) return cut(pixels, box);
   const { height, width } = pixels;
   const table = kernels(factor);
-  const columns = box.right - box.left, rows = box.bottom - box.top;
-  const taps = (wanted, length) => {
-    const index = floorDiv(wanted, factor), phase = wanted % factor;
-    const first = index - (2 * phase + 1 < factor ? 1 : 0) - 1;
-    return [[0, 1, 2, 3].map((tap) => clip(first + tap, 0, length - 1)), table[phase]];
-  };
-  const across = raster(Int32Array, height, columns, 3);
-  for (let x = 0; x < columns; x++) {
-    const [[a, b, c, d], [p, q, r, s]] = taps(box.left + x, width);
-    for (let y = 0; y < height; y++)
-      for (let k = 0; k < 3; k++) {
-        const at = (i) => pixels.data[(y * width + i) * 3 + k];
-        across.data[(y * columns + x) * 3 + k] = p * at(a) + q * at(b) + r * at(c) + s * at(d);
+  const columns = box.right - box.left, rows = box.bottom - box.top, line = columns * 3;
+  // For each wanted place the four that it is made of, clipped to the picture, then their weights.
+  const taps = (first, count, length) => {
+    const result = new Int32Array(8 * count);
+    for (let i = 0; i < count; i++) {
+      const index = floorDiv(first + i, factor), phase = (first + i) % factor;
+      const start = index - (2 * phase + 1 < factor ? 1 : 0) - 1;
+      for (let tap = 0; tap < 4; tap++) {
+        result[8 * i + tap] = clip(start + tap, 0, length - 1);
+        result[8 * i + 4 + tap] = table[phase][tap];
       }
-  }
-  const result = raster(Uint8Array, rows, columns, 3), line = columns * 3;
-  for (let y = 0; y < rows; y++) {
-    const [[a, b, c, d], [p, q, r, s]] = taps(box.top + y, height);
-    for (let i = 0; i < line; i++) {
-      const at = (row) => across.data[row * line + i];
-      const value = p * at(a) + q * at(b) + r * at(c) + s * at(d);
-      result.data[y * line + i] = clip(floorDiv(value + (ONE * ONE) / 2, ONE * ONE), 0, 255);
     }
+    return result;
+  };
+  const across = taps(box.left, columns, width), down = taps(box.top, rows, height);
+  // A row of the picture is made wide when the first row of the result asks for it.
+  const wide = new Array(height);
+  const wideRow = (y) => {
+    const row = new Int32Array(line), from = y * width * 3, source = pixels.data;
+    for (let x = 0, at = 0; x < columns; x++) {
+      const k = 8 * x, a = from + 3 * across[k], b = from + 3 * across[k + 1], c = from + 3 * across[k + 2], d = from + 3 * across[k + 3];
+      const p = across[k + 4], q = across[k + 5], r = across[k + 6], s = across[k + 7];
+      for (let channel = 0; channel < 3; channel++)
+        row[at++] = p * source[a + channel] + q * source[b + channel] + r * source[c + channel] + s * source[d + channel];
+    }
+    return row;
+  };
+  const result = raster(Uint8Array, rows, columns, 3), clamped = new Uint8ClampedArray(result.data.buffer);
+  for (let y = 0, at = 0; y < rows; y++) {
+    const k = 8 * y, [a, b, c, d] = [0, 1, 2, 3].map((tap) => (wide[down[k + tap]] ??= wideRow(down[k + tap])));
+    const p = down[k + 4], q = down[k + 5], r = down[k + 6], s = down[k + 7];
+    // Below 2^31: a shift is the floor division, and the clamped array clips to 0..255.
+    for (let i = 0; i < line; i++) clamped[at++] = (p * a[i] + q * b[i] + r * c[i] + s * d[i] + (ONE * ONE) / 2) >> 16;
   }
   return result;
 }
@@ -386,41 +403,36 @@ function spread(values, known, levels) {
 }
 
 function doubled(values) {
-  const { height, width } = values;
+  const { height, width, data } = values;
   const result = raster(Int32Array, 2 * height, 2 * width, 3);
-  for (let y = 0; y < 2 * height; y++) {
-    const near = y >> 1, far = clip(near + (y % 2 ? 1 : -1), 0, height - 1);
+  for (let y = 0, to = 0; y < 2 * height; y++) {
+    const near = (y >> 1) * width, far = clip((y >> 1) + (y % 2 ? 1 : -1), 0, height - 1) * width;
     for (let x = 0; x < 2 * width; x++) {
       const own = x >> 1, beside = clip(own + (x % 2 ? 1 : -1), 0, width - 1);
-      for (let c = 0; c < 3; c++) {
-        const at = (row, column) => values.data[(row * width + column) * 3 + c];
-        const sum = 9 * at(near, own) + 3 * at(near, beside) + 3 * at(far, own) + at(far, beside);
-        result.data[(y * 2 * width + x) * 3 + c] = floorDiv(sum + 8, 16);
-      }
+      const a = (near + own) * 3, b = (near + beside) * 3, c = (far + own) * 3, d = (far + beside) * 3;
+      for (let k = 0; k < 3; k++) result.data[to++] = (9 * data[a + k] + 3 * data[b + k] + 3 * data[c + k] + data[d + k] + 8) >> 4;
     }
   }
   return result;
 }
 
 function boxSums(values, places, reach, channels) {
-  const { height, width } = places;
-  const line = (width + 1) * channels;
-  const table = new Int32Array((height + 1) * line);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      for (let c = 0; c < channels; c++) {
-        const own = places.data[y * width + x] ? (values ? values.data[(y * width + x) * channels + c] : 1) : 0;
-        const at = (y + 1) * line + (x + 1) * channels + c;
+  const { height, width } = places, line = (width + 1) * channels;
+  const table = new Int32Array((height + 1) * line), result = raster(Int32Array, height, width, channels);
+  for (let y = 0, from = 0; y < height; y++)
+    for (let x = 0, at = (y + 1) * line + channels; x < width; x++) {
+      const counts = places.data[y * width + x];
+      for (let c = 0; c < channels; c++, at++, from++) {
+        const own = counts ? (values ? values.data[from] : 1) : 0;
         table[at] = own + table[at - line] + table[at - channels] - table[at - line - channels];
       }
-  const result = raster(Int32Array, height, width, channels);
-  for (let y = 0; y < height; y++) {
+    }
+  for (let y = 0, to = 0; y < height; y++) {
     const top = Math.max(0, y - reach) * line, bottom = Math.min(height, y + reach + 1) * line;
     for (let x = 0; x < width; x++) {
       const left = Math.max(0, x - reach) * channels, right = Math.min(width, x + reach + 1) * channels;
       for (let c = 0; c < channels; c++)
-        result.data[(y * width + x) * channels + c] =
-          table[bottom + right + c] - table[top + right + c] - table[bottom + left + c] + table[top + left + c];
+        result.data[to++] = table[bottom + right + c] - table[top + right + c] - table[bottom + left + c] + table[top + left + c];
     }
   }
   return result;
@@ -445,10 +457,11 @@ function bordering(places, known) {
 }
 
 function corrected(pixels, places, correction) {
-  const result = { ...pixels, data: Uint8Array.from(pixels.data) };
-  for (let i = 0; i < result.data.length; i++)
-    if (places.data[floorDiv(i, 3)])
-      result.data[i] = clip(floorDiv(SIXTEENTH * pixels.data[i] + correction.data[i] + SIXTEENTH / 2, SIXTEENTH), 0, 255);
+  const result = { ...pixels, data: new Uint8Array(pixels.data) };
+  for (let place = 0; place < places.data.length; place++)
+    if (places.data[place])
+      for (let i = 3 * place; i < 3 * place + 3; i++)
+        result.data[i] = clip((SIXTEENTH * pixels.data[i] + correction.data[i] + SIXTEENTH / 2) >> 4, 0, 255);
   return result;
 }
 
@@ -465,12 +478,28 @@ function withToneOfTheBorder(small, hole) {
 // ------------------------------------------------------------------------------------------------ seam.py
 
 function withoutStep(pixels, hole, known, parameters) {
-  const border = bordering(hole, known);
-  const outside = rounded({ ...boxSums(pixels, known, 1, 3) }, boxCounts(known, 1), SIXTEENTH);
-  const inside = rounded({ ...boxSums(pixels, hole, 1, 3) }, boxCounts(hole, 1), SIXTEENTH);
-  const limit = SIXTEENTH * parameters.seamLimit;
-  const step = { ...outside, data: outside.data.map((value, i) => clip(value - inside.data[i], -limit, limit)) };
+  const border = bordering(hole, known), limit = SIXTEENTH * parameters.seamLimit;
+  const step = raster(Int32Array, hole.height, hole.width, 3);
+  for (let place = 0; place < border.data.length; place++) {
+    if (!border.data[place]) continue;
+    const outside = nearMean(pixels, known, place), inside = nearMean(pixels, hole, place);
+    for (let c = 0; c < 3; c++) step.data[place * 3 + c] = clip(outside[c] - inside[c], -limit, limit);
+  }
   return corrected(pixels, hole, spread(step, border.data, parameters.seamLevels));
+}
+
+// Mean of the given places in the 3x3 square around a pixel, in 1/16 of a level.
+function nearMean(pixels, places, place) {
+  const { height, width } = places, row = floorDiv(place, width), column = place % width, sums = [0, 0, 0];
+  let count = 0;
+  for (let y = Math.max(0, row - 1); y < Math.min(height, row + 2); y++)
+    for (let x = Math.max(0, column - 1); x < Math.min(width, column + 2); x++) {
+      const at = y * width + x;
+      if (!places.data[at]) continue;
+      count++;
+      for (let c = 0; c < 3; c++) sums[c] += pixels.data[at * 3 + c];
+    }
+  return sums.map((sum) => (count ? floorDiv(2 * SIXTEENTH * sum + count, 2 * count) : 0));
 }
 
 // ------------------------------------------------------------------------------------------------ fade.py
@@ -577,13 +606,19 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
     }
   nearest.sort();
   const usual = nearest[floorDiv(nearest.length, 2)] + floorDiv(floorDiv(sum, distances.length), 64) + 1;
+  const sourceRows = Int32Array.from(sources, ([row]) => row), sourceColumns = Int32Array.from(sources, ([, column]) => column);
+  const part = 256 * patch;
   for (let i = 0, at = 0; i < wanted.length; i++) {
     const [row, column] = wanted[i];
-    let choice = 0;
+    let choice = 0, least = Infinity;
     for (let j = 0; j < all; j++, at++) {
-      const far = rows * Math.abs(row - sources[j][0]) + columns * Math.abs(column - sources[j][1]);
-      distances[at] += floorDiv(usual * far, 256 * patch);
-      if (distances[at] < distances[i * all + choice]) choice = j;
+      const far = rows * Math.abs(row - sourceRows[j]) + columns * Math.abs(column - sourceColumns[j]);
+      const distance = distances[at] + Math.floor((usual * far) / part);
+      distances[at] = distance;
+      if (distance < least) {
+        least = distance;
+        choice = j;
+      }
     }
     best[i] = choice;
     uses[choice]++;
@@ -595,7 +630,8 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
     for (let turn = 0; turn < wanted.length; turn++) {
       const i = sweep % 2 ? wanted.length - 1 - turn : turn;
       uses[best[i]]--;
-      for (let j = 0, at = i * all; j < all; j++, at++) cost[j] = distances[at] + penalty * uses[j];
+      for (let j = 0, at = i * all; j < all; j++, at++) cost[j] = distances[at];
+      for (const used of best) cost[used] = distances[i * all + used] + penalty * uses[used];
       for (const [other, down, right] of neighbours[i]) {
         const row = sources[best[other]][0] - down, column = sources[best[other]][1] - right;
         for (let r = Math.max(0, row - patch + 1); r < Math.min(grid.height, row + patch); r++)
@@ -604,8 +640,12 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
             if (near >= 0) cost[near] += r === row && c === column ? -bonus : repeated;
           }
       }
-      let choice = 0;
-      for (let j = 1; j < all; j++) if (cost[j] < cost[choice]) choice = j;
+      let choice = 0, least = cost[0];
+      for (let j = 1; j < all; j++)
+        if (cost[j] < least) {
+          least = cost[j];
+          choice = j;
+        }
       best[i] = choice;
       uses[choice]++;
     }
@@ -664,9 +704,9 @@ function detail(photo, low, box, corners, side) {
         squares[(y - box.top) * width + x - box.left] +=
           2 * weights[(y - one.top) * side + x - one.left] * weights[(y - other.top) * side + x - other.left];
   }
-  for (let i = 0; i < total.data.length; i++) {
-    const root = Math.floor(Math.sqrt(squares[floorDiv(i, 3)]));
-    total.data[i] = root > 0 ? floorDiv(2 * total.data[i] + root, 2 * root) : 0;
+  for (let place = 0, i = 0; place < squares.length; place++) {
+    const root = Math.floor(Math.sqrt(squares[place])), twice = 2 * root;
+    for (let c = 0; c < 3; c++, i++) total.data[i] = root > 0 ? Math.floor((2 * total.data[i] + root) / twice) : 0;
   }
   return total;
 }
