@@ -62,10 +62,10 @@ def test_javascript_makes_the_golden_images():
         ("const THICK = 4", "const THICK = 1"),
         ("sweep % 2 ? wanted.length - 1 - turn : turn", "turn"),
         ("2 * weights[(y - one.top)", "weights[(y - one.top)"),
-        ("floorDiv(sum + 8, 16)", "floorDiv(sum + 7, 16)"),
+        ("+ data[d + k] + 8) >> 4", "+ data[d + k] + 7) >> 4"),
         ("Math.max(0, row - patch + 1)", "Math.max(0, row)"),
         ("depth[at - width * step - 1],", "most,"),
-        ("clip(first + tap, 0, length - 1)", "clip(first + tap, 1, length - 1)"),
+        ("clip(start + tap, 0, length - 1)", "clip(start + tap, 1, length - 1)"),
     ],
 )
 def test_a_port_with_a_slip_is_caught(tmp_path, right, wrong):
