@@ -8,11 +8,12 @@ TOOLS := .cache/tools
 WORKERS ?= logical
 PYTEST := $(RUN) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup phone lock audit export verify test test-all test-fast fuzz kills lint clean
+.PHONY: help setup phone kotlin lock audit export verify test test-all test-fast fuzz kills lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
 	@echo "make phone      install ONNX Runtime Web, for the phone page and the tests in JavaScript (needs Node.js)"
+	@echo "make kotlin     install the Kotlin compiler, for the tests of the Android core (needs Node.js and Java)"
 	@echo "make export     write all nine artefacts of the committed checkpoint into artifacts/"
 	@echo "make verify     measure the artefacts again and compare them with their manifests"
 	@echo "make test       lint, types and every test that a change can break, in about six minutes on two cores"
@@ -35,6 +36,14 @@ $(STAMP): pyproject.toml .ci/install .ci/constraints.txt .ci/cuda.txt .ci/torch_
 # Packages for JavaScript, by their hashes: ONNX Runtime Web for the phone page, and what drives a browser in its tests.
 PHONE := benchmarks/phone/node_modules/.package-lock.json
 phone: $(PHONE)
+
+# The Kotlin compiler, by its hash, for the tests of the Android core (needs Java).
+KOTLIN := android_demo/node_modules/.package-lock.json
+kotlin: $(KOTLIN)
+
+$(KOTLIN): android_demo/package.json android_demo/package-lock.json
+	npm ci --prefix android_demo --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(PHONE): benchmarks/phone/package.json benchmarks/phone/package-lock.json
 	npm ci --prefix benchmarks/phone --ignore-scripts --no-audit --no-fund
@@ -64,7 +73,7 @@ lint: $(STAMP)
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/parity.yml
 
 test: lint
-	@command -v npm > /dev/null && $(MAKE) --no-print-directory phone || echo "no npm, or no packages from it: tests of JavaScript in ONNX Runtime Web are skipped"
+	@command -v npm > /dev/null && $(MAKE) --no-print-directory phone kotlin || echo "no npm, or no packages from it: tests of ONNX Runtime Web and of Kotlin are skipped"
 	$(PYTEST) -m "not thorough"
 
 test-all: test

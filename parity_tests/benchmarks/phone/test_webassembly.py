@@ -38,7 +38,7 @@ def both(folder, tmp_path):
 def test_w8a8_gives_the_same_integers(shipped_artifacts, tmp_path):
     """Sums of tensors are the same in every runtime (``quantize/ties.py``), products are integers anyway.
 
-    What is left is the float of the Haar transform before the first integer. Another processor may add it up in another order, and
+    What is left is the float of the Haar transform before the first integer. Another processor may add it up otherwise, and
     one value that falls on the other side of a rounding step changes a whole hole: so not every probe has to be equal, but half.
     """
     ours, theirs, holes = both(shipped_artifacts / "wavefill-s-256-onnx-w8a8", tmp_path)

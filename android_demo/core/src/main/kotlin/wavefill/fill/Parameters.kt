@@ -1,0 +1,17 @@
+package wavefill.fill
+
+/** What the fill does with detail from the photo; docs/fill.md has what each is for and how it was measured. */
+data class Parameters(
+    val bands: List<Int> = listOf(8, 4),
+    val patch: Int = 4,
+    val samples: Int = 4,
+    val coherence: Int = 256,
+    val reuse: Int = 51,
+    val echo: Int = 128,
+    val rows: Int = 512,
+    val columns: Int = 128,
+    val sweeps: Int = 4,
+    val fade: Int = 4,
+    val seamLevels: Int = 4,
+    val seamLimit: Int = 48,
+)

@@ -1,0 +1,109 @@
+"""The fill in Kotlin, on the JVM, makes every golden image byte for byte."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from parity_tests.models.fill.goldens import CASES, FOLDER
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "android_demo"
+COMPILER = DEMO / "node_modules" / "kotlin-compiler" / "bin" / "kotlinc"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("java") is None, reason="no Java here, which the Kotlin compiler needs"),
+    pytest.mark.skipif(not COMPILER.is_file(), reason="`make kotlin` has not installed the Kotlin compiler"),
+]
+
+
+def compiled(sources: Path, jar: Path) -> Path:
+    """A JAR of the Kotlin files below a folder, with Kotlin's own library in it."""
+    files = sorted(sources.rglob("*.kt"))
+    # For Java 8, as Android's tools want it; warnings are errors here, too.
+    command = ["bash", COMPILER, "-Werror", "-jvm-target", "1.8", "-include-runtime", "-d", jar, *files]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr
+    return jar
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    """A golden case as raw bytes and a list of properties, which Java reads without any library."""
+    golden = json.loads((FOLDER / name / "case.json").read_text())
+    folder.mkdir()
+
+    def raw(file: str, to: str) -> np.ndarray:
+        pixels = np.asarray(Image.open(FOLDER / name / file))
+        (folder / to).write_bytes(pixels.tobytes())
+        return pixels
+
+    height, width = raw(golden["photo"], "photo.bin").shape[:2]
+    raw(golden["mask"], "mask.bin")
+    for number, call in enumerate(golden["calls"]):
+        for part in ("image", "mask", "answer"):
+            raw(call[part], f"{part}{number}.bin")
+    lines = {"height": height, "width": width, "size": golden["size"], "calls": len(golden["calls"])}
+    parameters = golden["parameters"]
+    if parameters is None:
+        lines["parameters"] = "none"
+    else:
+        lines |= {**parameters, "parameters": "some", "bands": ",".join(map(str, parameters["bands"]))}
+    (folder / "case.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+    return folder
+
+
+def run(jar: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
+    """The golden runner on some cases."""
+    command = ["java", "-cp", jar, "wavefill.fill.GoldenRunnerKt", *folders]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def jar(tmp_path_factory):
+    """The core, compiled once."""
+    return compiled(DEMO / "core", tmp_path_factory.mktemp("core") / "core.jar")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kotlin_makes_the_golden_image(jar, tmp_path, name):
+    folder = unpacked(name, tmp_path / name)
+    done = run(jar, folder)
+    assert done.returncode == 0, done.stderr
+    golden = json.loads((FOLDER / name / "case.json").read_text())
+    expected = np.asarray(Image.open(FOLDER / name / golden["result"]))
+    np.testing.assert_array_equal(np.fromfile(folder / "result.bin", np.uint8).reshape(expected.shape), expected)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("Match.kt", "MEAN_WEIGHT = 2", "MEAN_WEIGHT = 3"),
+        ("Tone.kt", "(sum + 8) shr 4", "(sum + 7) shr 4"),
+        ("Blend.kt", "2 * weights[(y - one.top)", "weights[(y - one.top)"),
+        ("Coherence.kt", "if (sweep % 2 == 1) wanted.size - 1 - turn else turn", "turn"),
+    ],
+)
+def test_a_slip_is_caught(tmp_path, file, right, wrong):
+    """Planted errors, one in each of some parts; every one shows in some case."""
+    shutil.copytree(DEMO / "core", tmp_path / "core")
+    place = next((tmp_path / "core").rglob(file))
+    source = place.read_text()
+    assert source.count(right) == 1
+    place.write_text(source.replace(right, wrong))
+    jar = compiled(tmp_path / "core", tmp_path / "core.jar")
+    caught = 0
+    for name in CASES:
+        folder = unpacked(name, tmp_path / name)
+        run(jar, folder)
+        golden = json.loads((FOLDER / name / "case.json").read_text())
+        result = folder / "result.bin"
+        caught += (
+            not result.is_file() or result.read_bytes() != np.asarray(Image.open(FOLDER / name / golden["result"])).tobytes()
+        )
+    assert caught > 0
