@@ -6,6 +6,9 @@ from models.fill.arrays import Integers, Positions
 from models.fill.match import Matches
 from models.fill.parameters import Parameters
 
+_NOWHERE = 1 << 60
+"""Cost of a place without a source."""
+
 
 def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
     """Choose a source for every patch of the hole.
@@ -27,23 +30,32 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
     distances = found.distances + _farness(found, usual, parameters)
     best = distances.argmin(axis=1)
     bonus, penalty, echo = (usual * share // 256 for share in (parameters.coherence, parameters.reuse, parameters.echo))
-    uses = np.bincount(best, minlength=len(found.sources))
     places = found.sources - found.sources.min(axis=0)
-    numbers = np.full(places.max(axis=0) + 1, -1, np.intp)
+    rows, columns = (int(side) for side in places.max(axis=0) + 1)
+    # Costs lie where their sources lie, so that what is near a place is a slice. Reading order is the sources' own.
+    numbers = np.full((rows, columns), -1, np.intp)
     numbers[tuple(places.T)] = np.arange(len(places))
-    neighbours = _neighbours(found.wanted)
+    plain = np.full((len(best), rows * columns), _NOWHERE)
+    plain[:, numbers.ravel() >= 0] = distances
+    standing = plain.reshape(-1, rows, columns)
+    uses = np.zeros((rows, columns), np.int64)
+    chosen: list[tuple[int, int]] = [(int(row), int(column)) for row, column in places[best]]
+    for place in chosen:
+        uses[place] += penalty
+    neighbours, reach = _neighbours(found.wanted), parameters.patch - 1
     order = range(len(best))
     for sweep in range(parameters.sweeps):
         for patch in order if sweep % 2 == 0 else reversed(order):
-            uses[best[patch]] -= 1
-            cost = distances[patch] + penalty * uses
+            uses[chosen[patch]] -= penalty
+            cost = standing[patch] + uses
             for other, down, right in neighbours[patch]:
-                row, column = (int(at) for at in places[best[other]] - (down, right))
-                cost[_around(numbers, row, column, parameters.patch)] += echo
-                cost[_around(numbers, row, column, 1)] -= echo + bonus
-            best[patch] = cost.argmin()
-            uses[best[patch]] += 1
-    return best
+                row, column = chosen[other][0] - down, chosen[other][1] - right
+                cost[max(0, row - reach) : max(0, row + reach + 1), max(0, column - reach) : max(0, column + reach + 1)] += echo
+                if 0 <= row < rows and 0 <= column < columns:
+                    cost[row, column] -= echo + bonus
+            chosen[patch] = divmod(int(cost.argmin()), columns)
+            uses[chosen[patch]] += penalty
+    return numbers[tuple(np.array(chosen).T)]
 
 
 def _usual(found: Matches) -> int:
@@ -54,15 +66,13 @@ def _usual(found: Matches) -> int:
 
 def _farness(found: Matches, usual: int, parameters: Parameters) -> Integers:
     """(Q, S) int32: what it costs that a source lies higher, lower or to the side."""
-    down, across = (np.abs(found.wanted[:, None, axis] - found.sources[None, :, axis]) for axis in (0, 1))
-    cost = usual * (parameters.rows * down + parameters.columns * across) // (256 * parameters.patch)
-    return cost.astype(np.int32)
-
-
-def _around(numbers: Positions, row: int, column: int, reach: int) -> Positions:
-    """Numbers of the sources less than ``reach`` cells from a place in both directions; the place need not be one."""
-    part = numbers[max(0, row - reach + 1) : max(0, row + reach), max(0, column - reach + 1) : max(0, column + reach)]
-    return part[part >= 0]
+    down, across = (
+        usual * weight * np.abs(found.wanted[:, None, axis] - found.sources[None, :, axis])
+        for axis, weight in ((0, parameters.rows), (1, parameters.columns))
+    )
+    down += across
+    down //= 256 * parameters.patch
+    return down.astype(np.int32)
 
 
 def _neighbours(wanted: Positions) -> list[list[tuple[int, int, int]]]:

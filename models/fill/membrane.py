@@ -45,4 +45,4 @@ def doubled(values: Integers) -> Integers:
     middle = 3 * edge[1:-1]
     rows = np.stack([middle + edge[:-2], middle + edge[2:]], axis=1).reshape(2 * len(values), *edge.shape[1:])
     centre = 3 * rows[:, 1:-1]
-    return (np.stack([centre + rows[:, :-2], centre + rows[:, 2:]], axis=2).reshape(len(rows), -1, values.shape[2]) + 8) // 16
+    return (np.stack([centre + rows[:, :-2], centre + rows[:, 2:]], axis=2).reshape(len(rows), -1, values.shape[2]) + 8) >> 4

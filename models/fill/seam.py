@@ -43,7 +43,7 @@ def _met(pixels: Pixels, hole: Bools, known: Bools, parameters: Parameters) -> P
     at = np.nonzero(border)
     difference[at] = (_near(pixels, known, at) - _near(pixels, hole, at)).clip(-limit, limit)
     correction: Integers = spread(difference, border, parameters.seam_levels)
-    met = (SIXTEENTH * pixels.astype(np.int32) + correction + SIXTEENTH // 2) // SIXTEENTH
+    met = (SIXTEENTH * pixels.astype(np.int32) + correction + SIXTEENTH // 2) >> 4
     return np.where(hole[:, :, None], met.clip(0, 255), pixels).astype(np.uint8)
 
 

@@ -29,7 +29,7 @@ def with_tone_of_the_border(small: Pixels, hole: Bools) -> Pixels:
     difference = rounded(SIXTEENTH * outside, outside_count) - rounded(SIXTEENTH * inside, inside_count)
     difference = rounded(box_sums(difference, border), box_counts(border))
     correction = spread(difference, border, levels=max(hole.shape).bit_length())
-    toned = (SIXTEENTH * small.astype(np.int32) + correction + SIXTEENTH // 2) // SIXTEENTH
+    toned = (SIXTEENTH * small.astype(np.int32) + correction + SIXTEENTH // 2) >> 4
     return np.where(hole[:, :, None], toned.clip(0, 255), small).astype(np.uint8)
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "android_demo" / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "models" / "checkpoints").glob("*.md")])
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "android_demo" / "README.md",
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "models" / "checkpoints").glob("*.md"),
+    ]
+)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PLACEHOLDER = re.compile(r"\.\.\.|\b(?:NAME|SUFFIX|WxH|N)\b")
