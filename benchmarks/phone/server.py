@@ -170,7 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         secure = "; Secure" if self.server.scheme == "https" else ""
         cookie = f"{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict{secure}"
         # A page that leads on, not a redirect: cookies that are strict are not sent along where another app opened the address.
-        content = b'<!doctype html><meta http-equiv="refresh" content="0; url=/"><title>wavefill</title>'
+        content = (
+            b'<!doctype html><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url=/"><title>wavefill</title>'
+        )
         self._send(HTTPStatus.OK, content, "text/html; charset=utf-8", cookie=cookie)
 
     def _expected_host(self) -> bool:

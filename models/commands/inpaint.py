@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,8 @@ profile, XMP, resolution and text are kept as far as the format holds them; what
 DEFAULT_SIZE = 256
 
 MOST_BESIDE = 24_000_000
-"""Pixels of the largest photo whose writing is prepared while the network works; of a larger one both need too much memory."""
+"""Pixels of the largest photo whose writing is prepared while the network works. What a thread frees stays its own, which would
+be too much of a larger photo."""
 
 DETAIL: dict[str, tuple[str, Parameters | None]] = {
     "auto": ("tone and detail of the hole come from the photo around it (default)", DEFAULTS),
@@ -137,16 +138,17 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
         part = mask.values[region[0] : region[2], region[1] : region[3]].copy()
         del mask
         photo.take(region)
-        hole = part > 0
         # A bar only on a terminal, and only where there are several holes to wait for.
         bar = partial(tqdm, desc="inpaint", unit="hole", disable=None, delay=1, leave=False)
         assert photo.patch is not None
-        with ThreadPoolExecutor(1) as beside:
-            prepared = beside.submit(prepare_write, args.out, photo, hole)
-            if photo.shape[0] * photo.shape[1] > MOST_BESIDE:
-                prepared.result()
+        if photo.shape[0] * photo.shape[1] > MOST_BESIDE:
+            prepare_write(args.out, photo, part > 0)
+            prepared: AbstractContextManager[None] = nullcontext()
+        else:
+            prepared = _beside(lambda: prepare_write(args.out, photo, part > 0))
+        with prepared:
             fill = inpaint(photo.patch.pixels(), part, network.load(), network.size, bar, DETAIL[args.detail][1])
-            prepared.result()
+        hole = part > 0
         del part
         photo.patch.fill(fill, hole)
         del fill
@@ -154,6 +156,15 @@ def fill_file(args: argparse.Namespace, choose: Callable[[], Network]) -> int:
         note(line)
     print(args.out)
     return 0
+
+
+@contextmanager
+def _beside(work: Callable[[], None]) -> Iterator[None]:
+    """Do some work in a thread meanwhile; what it raises is raised at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work)
+        yield
+        done.result()
 
 
 def checkpoint_network(checkpoint: Path | None, size: int | None) -> Network:

@@ -7,8 +7,8 @@ from models.fill.membrane import SIXTEENTH, spread
 from models.fill.parameters import Parameters
 from models.fill.tone import rounded, touching
 
-STRIP = 6
-"""Height of the strips in which it is done, in blocks. Each sees 8 blocks more, so that half of the work is done twice."""
+STRIP = 3
+"""Height of the strips in which it is done, in blocks. Each sees 8 more: low strips do more twice, high ones take memory."""
 
 
 def without_step(pixels: Pixels, hole: Bools, known: Bools, parameters: Parameters) -> Pixels:

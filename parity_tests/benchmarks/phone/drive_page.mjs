@@ -19,6 +19,7 @@ page.setDefaultTimeout(5000);
 const seen = { errors: [], foreign: [] };
 page.on("pageerror", (error) => seen.errors.push(String(error)));
 page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+page.on("response", (answer) => answer.status() >= 400 && seen.errors.push(`${answer.status()} ${answer.url()}`));
 page.on("request", (request) => request.url().startsWith(new URL(options.address).origin) || request.url().startsWith("blob:")
   || request.url().startsWith("data:") || seen.foreign.push(request.url()));
 page.on("dialog", (dialog) => dialog.accept());

@@ -205,7 +205,7 @@ def test_same_bytes_from_another_process_in_another_folder(packages: dict[str, P
         copy(root / "parity_tests" / name, tmp_path / "checkout" / "parity_tests" / name)
     script = """
         import pathlib, sys
-        from parity_tests.export.coreml import test_package as tests
+        from parity_tests.export.coreml import conftest as tests
         for module in (sys.modules["export.coreml.backend"], sys.modules["models.generator"], sys.modules["quantize.table"]):
             assert pathlib.Path(module.__file__).is_relative_to(pathlib.Path.cwd()), module
         network = tests.generator.__wrapped__()
