@@ -17,7 +17,7 @@ def _inputs(size: int = 32) -> tuple[np.ndarray, np.ndarray]:
 
 def _program(scheme: str):
     from export.program import Program
-    from parity_tests.support import coreml_cells as cells
+    from parity_tests.support.formats import coreml_cells as cells
     from quantize.schemes import SCHEMES
 
     generator = tiny().eval()

@@ -33,7 +33,7 @@ def read_checkpoint(folder: Path) -> object:
 
 def make_calibration(folder: Path) -> None:
     from models.checkpoint import sha256
-    from parity_tests.support import coreml_cells as cells
+    from parity_tests.support.formats import coreml_cells as cells
 
     generator = tiny()
     make_checkpoint(folder)
