@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -49,9 +50,8 @@ def commands() -> Iterator[tuple[str, Main, list[str]]]:
 
 def help_of(main: Main, arguments: list[str]) -> str:
     """What ``--help`` prints, 110 columns wide."""
-    os.environ["COLUMNS"] = "110"
     text = io.StringIO()
-    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+    with mock.patch.dict(os.environ, COLUMNS="110"), contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         main([*arguments, "--help"])
     return text.getvalue().strip()
 

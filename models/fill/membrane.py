@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.fill.arrays import Bools, Integers
+from models.fill.arrays import Bools, Integers, Pixels
 
 SIXTEENTH = 16
 """Values that are spread are in 1/16 of a level, so that rounding at every doubling does not add up to a visible step."""
@@ -32,6 +32,12 @@ def spread(values: Integers, known: Bools, levels: int) -> Integers:
     half = (2 * total + divisor) // (2 * divisor)
     coarse = spread(half, count[:, :, 0] > 0, levels - 1)
     return np.where(known[:, :, None], values, doubled(coarse)[: known.shape[0], : known.shape[1]])
+
+
+def corrected(pixels: Pixels, hole: Bools, correction: Integers) -> Pixels:
+    """Pixels (H, W, 3) with a correction in 1/16 of a level, rounded half up, added in the hole; others as they are."""
+    sums = (SIXTEENTH * pixels.astype(np.int32) + correction + SIXTEENTH // 2) >> 4  # the floor division by 16
+    return np.where(hole[:, :, None], sums.clip(0, 255), pixels).astype(np.uint8)
 
 
 def _quads(values: Integers) -> Integers:

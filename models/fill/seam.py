@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.fill.arrays import Bools, Integers, Pixels, Positions
-from models.fill.membrane import SIXTEENTH, spread
+from models.fill.membrane import SIXTEENTH, corrected, spread
 from models.fill.parameters import Parameters
 from models.fill.tone import rounded, touching
 
@@ -42,9 +42,7 @@ def _met(pixels: Pixels, hole: Bools, known: Bools, parameters: Parameters) -> P
     # Only what is fixed at the border is spread; there are a hundred times as many other places.
     at = np.nonzero(border)
     difference[at] = (_near(pixels, known, at) - _near(pixels, hole, at)).clip(-limit, limit)
-    correction: Integers = spread(difference, border, parameters.seam_levels)
-    met = (SIXTEENTH * pixels.astype(np.int32) + correction + SIXTEENTH // 2) >> 4
-    return np.where(hole[:, :, None], met.clip(0, 255), pixels).astype(np.uint8)
+    return corrected(pixels, hole, spread(difference, border, parameters.seam_levels))
 
 
 def _near(pixels: Pixels, places: Bools, at: tuple[Positions, ...]) -> Integers:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.fill.arrays import Bools, Integers, Pixels
-from models.fill.membrane import SIXTEENTH, spread
+from models.fill.membrane import SIXTEENTH, corrected, spread
 
 REACH = 4
 """What is compared at the border are means over squares of 2 REACH + 1 pixels of the network."""
@@ -28,9 +28,7 @@ def with_tone_of_the_border(small: Pixels, hole: Bools) -> Pixels:
     inside, inside_count = box_sums(small, hole), box_counts(hole)
     difference = rounded(SIXTEENTH * outside, outside_count) - rounded(SIXTEENTH * inside, inside_count)
     difference = rounded(box_sums(difference, border), box_counts(border))
-    correction = spread(difference, border, levels=max(hole.shape).bit_length())
-    toned = (SIXTEENTH * small.astype(np.int32) + correction + SIXTEENTH // 2) >> 4
-    return np.where(hole[:, :, None], toned.clip(0, 255), small).astype(np.uint8)
+    return corrected(small, hole, spread(difference, border, levels=max(hole.shape).bit_length()))
 
 
 def touching(places: Bools) -> Bools:

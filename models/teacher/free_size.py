@@ -14,13 +14,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from models.teacher.denoiser import Denoiser
 from models.teacher.observation import Keep, Observation, Operator
-from models.teacher.samplers.step import Rng, standard_normal
-from models.teacher.schedule import Schedule
 
-Sample = Callable[..., Tensor]
-"""A sampler of ``SAMPLERS``: (denoiser, x_T, schedule, observation, *, rng) -> x_0."""
+Draw = Callable[[Observation], Tensor]
+"""A noiseless observation of images of the denoiser's size -> such images: a sampler with its denoiser, schedule and noise."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +89,12 @@ def _starts(length: int, size: int, overlap: int) -> list[int]:
 
 
 def restore_tiled(
-    sample: Sample,
-    denoiser: Denoiser,
-    schedule: Schedule,
+    draw: Draw,
     y: Tensor,
     known: Tensor,
     size: int,
     overlap: int,
     *,
-    rng: Rng,
     coarse: Tensor | None = None,
     factor: int = 2,
     shift: bool = True,
@@ -108,14 +102,11 @@ def restore_tiled(
     """Fill the hole of images of any size, tile by tile.
 
     Args:
-        sample: sampler that takes a noiseless linear observation.
-        denoiser: of images of ``size``.
-        schedule: to walk.
+        draw: restores one tile.
         y: (N, C, H, W), the images; values in the hole have no influence.
         known: (N or 1, 1, H, W) bool, True where a pixel is kept.
         size: height and width of a tile.
         overlap: least common pixels of neighbouring tiles; the half of it at a tile's far edges is left to the next tile.
-        rng: of all noise.
         coarse: (N, C, H / factor, W / factor), means that the blocks of the hole are to have; None: any.
         factor: of ``coarse``; ``size`` and the tiles' places are multiples of it then.
         shift: whether what earlier tiles made is known to later ones (mask shift); without it every tile stands alone: seams.
@@ -143,8 +134,7 @@ def restore_tiled(
             operator = KeptAndMeans(given, factor)
             means = F.interpolate(coarse, scale_factor=float(factor), mode="nearest")[part]
             target = operator.apply(torch.where(given, target, means))
-        start = standard_normal(target, rng)
-        restored = sample(denoiser, start, schedule, Observation(operator, target), rng=rng)
+        restored = draw(Observation(operator, target))
         # The far edge of a tile does not see what is kept just beyond it; the next tile does, and makes it again.
         down = size if tile.top + size == height else size - margin
         across = size if tile.left + size == width else size - margin
@@ -155,15 +145,12 @@ def restore_tiled(
 
 
 def restore_hierarchical(
-    sample: Sample,
-    denoiser: Denoiser,
-    schedule: Schedule,
+    draw: Draw,
     y: Tensor,
     known: Tensor,
     size: int,
     overlap: int,
     *,
-    rng: Rng,
     progress: Callable[[int, int], object] = lambda height, width: None,
 ) -> Tensor:
     """Fill the hole of images of any size, the whole of them at a small size first, then at twice the size, and so on.
@@ -171,14 +158,11 @@ def restore_hierarchical(
     Arguments and result as for :func:`restore_tiled`; sides need not be multiples of anything: what is missing is mirrored.
 
     Args:
-        sample: see there.
-        denoiser: see there.
-        schedule: see there.
+        draw: see there.
         y: see there.
         known: see there.
         size: see there; an even number.
         overlap: see there.
-        rng: see there.
         progress: told the height and width of every level before it begins.
     """
     height, width = y.shape[2:]
@@ -199,9 +183,7 @@ def restore_hierarchical(
         progress(rows, columns)
         room = max(rows, size), max(columns, size)  # a narrow image is smaller than a tile at its coarsest
         means = None if coarse is None else _mirrored(coarse, room[0] // 2, room[1] // 2)
-        filled = restore_tiled(
-            sample, denoiser, schedule, _mirrored(image, *room), _mirrored(kept, *room), size, overlap, rng=rng, coarse=means
-        )
+        filled = restore_tiled(draw, _mirrored(image, *room), _mirrored(kept, *room), size, overlap, coarse=means)
         coarse = filled[..., :rows, :columns]
     assert coarse is not None
     return torch.where(known, y, coarse[..., :height, :width])

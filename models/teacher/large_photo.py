@@ -5,11 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from models.conventions import PIXEL_SCALE
+from models.fill.window import bounding_box
 from models.teacher.denoiser import Denoiser
 from models.teacher.free_size import restore_hierarchical, restore_tiled
+from models.teacher.observation import Observation
 from models.teacher.poisson import poisson_blend
+from models.teacher.restore import to_pixels, to_tensor
+from models.teacher.samplers.step import standard_normal
 from models.teacher.schedule import Schedule
 from models.teacher.settings import SamplerSettings
 
@@ -31,14 +35,13 @@ def surroundings(hole: Bools, size: int) -> tuple[slice, slice]:
         hole: (H, W) with some true.
         size: side of a tile.
     """
-    rows, columns = (_around(np.flatnonzero(hole.any(axis=axis)), hole.shape[1 - axis], size) for axis in (1, 0))
-    return rows, columns
+    box = bounding_box(hole)
+    return _around(box.top, box.bottom, len(hole), size), _around(box.left, box.right, hole.shape[1], size)
 
 
-def _around(places: NDArray[np.intp], length: int, size: int) -> slice:
-    first, last = max(0, int(places[0]) - size // 2), min(length, int(places[-1]) + 1 + size // 2)
-    missing = max(0, size - (last - first))
-    first = max(0, first - missing)
+def _around(first: int, last: int, length: int, size: int) -> slice:
+    first, last = max(0, first - size // 2), min(length, last + size // 2)
+    first = max(0, first - max(0, size - (last - first)))
     return slice(first, min(length, max(last, first + size)))
 
 
@@ -82,21 +85,15 @@ def fill_large(
     if min(mask.shape) < size:
         shape = f"{mask.shape[1]}x{mask.shape[0]}"
         raise ValueError(f"a photo of {shape} is smaller than the denoiser's {size}x{size}; --layout windows fills it")
-    y = torch.from_numpy(near.astype(np.float32)).permute(2, 0, 1)[None].to(device) / PIXEL_SCALE - 1
-    known = torch.from_numpy(~mask)[None, None].to(device)
+    y, known = to_tensor(near[None], device), torch.from_numpy(~mask)[None, None].to(device)
+    rng, sample = torch.Generator().manual_seed(seed), settings.bound()
+
+    def draw(observation: Observation) -> Tensor:
+        start = standard_normal(observation.y, rng)
+        return sample(denoiser, start, schedule, observation, rng=rng, callback=callback)
+
     restore = restore_tiled if layout == "tiles" else restore_hierarchical
-    bound = settings.bound()
-    filled = restore(
-        lambda *given, rng: bound(*given, rng=rng, callback=callback),
-        denoiser,
-        schedule,
-        y,
-        known,
-        size,
-        size // 4,
-        rng=torch.Generator().manual_seed(seed),
-    )
-    pixels = ((filled[0].clamp(-1, 1) + 1) * PIXEL_SCALE).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    (pixels,) = to_pixels(restore(draw, y, known, size, size // 4))
     whole = np.where(mask[..., None], pixels, near)
     result = photo.copy()
     result[part] = poisson_blend(whole, near, mask, composite=True) if blend else whole

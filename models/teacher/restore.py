@@ -20,6 +20,17 @@ from models.teacher.settings import SamplerSettings
 Pixels = NDArray[np.uint8]
 
 
+def to_tensor(photos: Pixels, device: str) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [-1, 1]."""
+    return torch.from_numpy(photos.astype(np.float32)).permute(0, 3, 1, 2).to(device) / PIXEL_SCALE - 1
+
+
+def to_pixels(images: Tensor) -> Pixels:
+    """(N, 3, H, W), clipped to [-1, 1] -> (N, H, W, 3) uint8."""
+    pixels: Pixels = ((images.clamp(-1, 1) + 1) * PIXEL_SCALE).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return pixels
+
+
 def complete(
     denoiser: Denoiser | LatentDenoiser,
     schedule: Schedule,
@@ -50,11 +61,11 @@ def complete(
     """
     rng = [torch.Generator().manual_seed(seed) for seed in seeds]
     known = torch.from_numpy(~holes)[:, None].to(device)
-    y = torch.from_numpy(photos.astype(np.float32)).permute(0, 3, 1, 2).to(device) / PIXEL_SCALE - 1
+    y = to_tensor(photos, device)
     start = torch.stack([torch.randn(y.shape[1:], generator=one) for one in rng]).to(device)
     observation = Observation(Keep(known), torch.where(known, y, torch.zeros_like(y)))
     result: Tensor = settings.bound()(denoiser, start, schedule, observation, rng=rng, callback=callback)
-    pixels = ((result.clamp(-1, 1) + 1) * PIXEL_SCALE).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    pixels = to_pixels(result)
     if blend:
         # Most samplers return composites already; made one, all of them are treated alike.
         whole = np.where(holes[..., None], pixels, photos)

@@ -12,6 +12,7 @@ from models.teacher.free_size import KeptAndMeans, restore_hierarchical, restore
 from models.teacher.ground_truth.exact import gaussian_field, symmetric_root
 from models.teacher.observation import Observation
 from models.teacher.samplers.ddnm_plus import sample_ddnm_plus
+from models.teacher.samplers.step import standard_normal
 from models.teacher.schedule import linear_schedule
 
 SIDE, LENGTH = 6, 1.0
@@ -24,26 +25,37 @@ BORDERS = [4, 7]
 """With tiles of 6 that share 3, of which the last column is left to the next tile, new parts end behind these columns."""
 
 
-def sample(denoiser, x, schedule, observation, *, rng):
+def by_ddnm(rng):
     """DDNM with enough time travel to be close to the posterior (docs/teacher.md)."""
-    return sample_ddnm_plus(denoiser, x, schedule, observation, rng=rng, travel_length=1, travel_repeat=8)
+
+    def draw(observation):
+        start = standard_normal(observation.y, rng)
+        return sample_ddnm_plus(
+            FIELD.denoiser, start, linear_schedule(STEPS), observation, rng=rng, travel_length=1, travel_repeat=8
+        )
+
+    return draw
 
 
-def exactly(denoiser, x, schedule, observation, *, rng):
+def exactly(rng):
     """The posterior itself in place of a sampler: what is left of a seam then is the tiles' own."""
-    known = observation.operator.known[0].flatten()
-    covariance = FIELD.covariances[0]
-    gain = torch.linalg.solve(covariance[known][:, known], covariance[known])
-    rest = symmetric_root(covariance - covariance[:, known] @ gain)
-    drawn = observation.y.flatten(1)[:, known] @ gain + torch.randn(len(x), SIDE**2, generator=rng).double() @ rest
-    return torch.where(observation.operator.known, observation.y, drawn.view_as(x))
+
+    def draw(observation):
+        known = observation.operator.known[0].flatten()
+        covariance = FIELD.covariances[0]
+        gain = torch.linalg.solve(covariance[known][:, known], covariance[known])
+        rest = symmetric_root(covariance - covariance[:, known] @ gain)
+        noise = torch.randn(len(observation.y), SIDE**2, generator=rng).double()
+        drawn = observation.y.flatten(1)[:, known] @ gain + noise @ rest
+        return torch.where(observation.operator.known, observation.y, drawn.view_as(observation.y))
+
+    return draw
 
 
-def drawn(count, width, *, shift=True, seed=0, sample=sample):
+def drawn(count, width, *, shift=True, seed=0, sample=by_ddnm):
     """Images of SIDE x width of which nothing is known."""
     y, known = torch.zeros(count, 1, SIDE, width).double(), torch.zeros(1, 1, SIDE, width, dtype=torch.bool)
-    rng = torch.Generator().manual_seed(seed)
-    return restore_tiled(sample, FIELD.denoiser, linear_schedule(STEPS), y, known, SIDE, 3, rng=rng, shift=shift)
+    return restore_tiled(sample(torch.Generator().manual_seed(seed)), y, known, SIDE, 3, shift=shift)
 
 
 def correlations(images):
@@ -127,18 +139,14 @@ def test_known_pixels_are_kept_and_continued():
     wide = gaussian_field(12, LENGTH).sample(400, rng)[:, :, :SIDE]
     known = torch.ones(1, 1, SIDE, 12, dtype=torch.bool)
     known[..., 4:9] = False
-    filled = restore_tiled(sample, FIELD.denoiser, linear_schedule(STEPS), wide, known, SIDE, 3, rng=rng)
+    filled = restore_tiled(by_ddnm(rng), wide, known, SIDE, 3)
     assert torch.equal(filled[..., :4], wide[..., :4])
     assert torch.equal(filled[..., 9:], wide[..., 9:])
     found = correlations(filled)
     assert float((found[[3, 8]] - NEIGHBOURS).abs().max()) < 0.1
     under = torch.where(known, wide, torch.full((), 9.0).double())
-    again = restore_tiled(
-        sample, FIELD.denoiser, linear_schedule(STEPS), under, known, SIDE, 3, rng=torch.Generator().manual_seed(4)
-    )
-    other = restore_tiled(
-        sample, FIELD.denoiser, linear_schedule(STEPS), wide, known, SIDE, 3, rng=torch.Generator().manual_seed(4)
-    )
+    again = restore_tiled(by_ddnm(torch.Generator().manual_seed(4)), under, known, SIDE, 3)
+    other = restore_tiled(by_ddnm(torch.Generator().manual_seed(4)), wide, known, SIDE, 3)
     assert torch.equal(again[..., 4:9], other[..., 4:9]), "what lies in the hole has an influence"
 
 
@@ -151,8 +159,7 @@ def test_coarse_to_fine(height, width):
     y[..., : width // 4] = 0.5
     levels = []
     filled = restore_hierarchical(
-        sample, FIELD.denoiser, linear_schedule(STEPS), y, known, SIDE, 2,
-        rng=torch.Generator().manual_seed(0), progress=lambda *shape: levels.append(shape),
+        by_ddnm(torch.Generator().manual_seed(0)), y, known, SIDE, 2, progress=lambda *shape: levels.append(shape),
     )  # fmt: skip
     assert filled.shape == y.shape
     assert torch.equal(filled[..., : width // 4], y[..., : width // 4])
@@ -165,5 +172,5 @@ def test_the_fine_level_obeys_the_coarse_one():
     coarse = torch.randn(2, 1, 6, 6, generator=torch.Generator().manual_seed(5)).double()
     y, known = torch.zeros(2, 1, 12, 12).double(), torch.zeros(1, 1, 12, 12, dtype=torch.bool)
     rng = torch.Generator().manual_seed(0)
-    filled = restore_tiled(sample, FIELD.denoiser, linear_schedule(STEPS), y, known, SIDE, 2, rng=rng, coarse=coarse)
+    filled = restore_tiled(by_ddnm(rng), y, known, SIDE, 2, coarse=coarse)
     assert torch.allclose(torch.nn.functional.avg_pool2d(filled, 2), coarse, atol=1e-9)
