@@ -13,7 +13,7 @@ PYTEST := $(RUN) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loa
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
 	@echo "make phone      install ONNX Runtime Web, for the phone page and the tests in JavaScript (needs Node.js)"
-	@echo "make kotlin     install the Kotlin compiler, for the tests of the Android core (needs Node.js and Java)"
+	@echo "make kotlin     install the Kotlin compiler and ONNX Runtime for Android, for the Android core (needs Node.js and Java)"
 	@echo "make export     write all nine artefacts of the committed checkpoint into artifacts/"
 	@echo "make verify     measure the artefacts again and compare them with their manifests"
 	@echo "make test       lint, types and every test that a change can break, in about six minutes on two cores"
@@ -37,7 +37,7 @@ $(STAMP): pyproject.toml .ci/install .ci/constraints.txt .ci/cuda.txt .ci/torch_
 PHONE := benchmarks/phone/node_modules/.package-lock.json
 phone: $(PHONE)
 
-# The Kotlin compiler, by its hash, for the tests of the Android core (needs Java).
+# The Kotlin compiler and ONNX Runtime's library for Android (150 MB), by their hashes (docs/supply_chain.md); the compiler needs Java.
 KOTLIN := android_demo/node_modules/.package-lock.json
 kotlin: $(KOTLIN)
 
