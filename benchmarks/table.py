@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from benchmarks import few_step, fill, latency, quality, teacher, training
+from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -10,6 +11,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "quality": quality,
     "fill": fill,
     "phone": phone,
+    "standins": standins,
     "training": training,
     "teacher": teacher,
     "few_step": few_step,
