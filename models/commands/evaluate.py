@@ -84,7 +84,14 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
         default="off",
         help="auto: every network also as photos are filled, with tone and detail from around the hole (default: %(default)s)",
     )
-    parser.add_argument("--perceptual", type=Path, metavar="FILE", help="network of a perceptual distance, safetensors")
+    parser.add_argument(
+        "--perceptual",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="network of a perceptual distance, safetensors; repeatable",
+    )
     parser.add_argument("--features", action="append", default=[], metavar="NET", help="feature network; repeatable")
     parser.add_argument("--classifier", action="append", default=[], metavar="NET", help="classifier; repeatable")
     parser.add_argument("--inception", metavar="NET", help="the Inception network that FID, sFID and KID are defined on")

@@ -12,7 +12,10 @@ from models.features.pixels import SCALES
 NEEDS = {
     # measure                              flags that bring it            what to say
     "SqueezeNet perceptual distance": ("perceptual", "give SqueezeNet v1.1 with --perceptual FILE"),
-    "LPIPS": ("lpips", "give VGG-16 with LPIPS's heads, in one safetensors file, with --perceptual FILE"),
+    "LPIPS": (
+        "lpips",
+        "give torchvision's SqueezeNet or VGG-16 with LPIPS's heads in its file with --perceptual FILE",
+    ),
     "FD, KD, precision, recall": ("features", "give a feature network with --features NET"),
     "FID, sFID, KID": ("inception", "they are defined on one Inception network: give it with --inception NET"),
     "Inception Score": ("inception_classes", "give that network's classes with --inception-classes NET"),
@@ -32,8 +35,10 @@ def read_instruments(args: argparse.Namespace) -> tuple[Instruments, frozenset[s
         ToolchainMissing: the runtime of a network is not installed.
     """
     distances, given = {}, {key for key in ("features", "classifier", "inception", "inception_classes") if getattr(args, key)}
-    if args.perceptual:
-        network = PerceptualNetwork.read(args.perceptual)
+    for path in args.perceptual:
+        network = PerceptualNetwork.read(path)
+        if network.name in distances:
+            raise ValueError(f"{path}: a second network of {network.name}; give each distance's network once")
         distances[network.name] = ImageDistance(network)
         given.add("lpips" if network.heads else "perceptual")
     features = [_read(text) for text in args.features]
@@ -69,6 +74,5 @@ def network_hashes(args: argparse.Namespace) -> dict[str, str]:
     """SHA-256 of every network's file by its name, for the JSON: figures compare only where these are equal."""
     texts = [*args.features, *args.classifier, *(text for text in (args.inception, args.inception_classes) if text)]
     files = {(name or path.stem): path for name, path, _ in map(_parse, texts)}
-    if args.perceptual:
-        files["perceptual"] = args.perceptual
+    files |= {"perceptual" if number == 1 else f"perceptual_{number}": path for number, path in enumerate(args.perceptual, 1)}
     return {name: sha256(path) for name, path in sorted(files.items())}

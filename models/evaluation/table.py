@@ -13,6 +13,7 @@ COLUMNS = {
     "ssim": ("SSIM", "{:.4f}"),
     "squeezenet_distance": ("SqueezeNet", "{:.4f}"),
     "vgg16_distance": ("VGG-16", "{:.4f}"),
+    "lpips_squeezenet_distance": ("LPIPS Squeeze", "{:.4f}"),
     "lpips_vgg16_distance": ("LPIPS VGG", "{:.4f}"),
     "detail_ratio": ("detail", "{:.3f}"),
     "checkerboard_ratio": ("checkerboard", "{:.3f}"),

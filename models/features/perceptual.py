@@ -1,10 +1,13 @@
 """Networks of perceptual distances, from a file that a user gives.
 
-| file (safetensors, torchvision's key names)              | distance                                         |
-|----------------------------------------------------------|--------------------------------------------------|
-| SqueezeNet v1.1, the authors' Caffe weights              | ``squeezenet_distance``, seven taps              |
-| VGG-16, its ``features``                                 | ``vgg16_distance``, five taps                    |
-| VGG-16 with LPIPS's heads ``lin0.model.1.weight`` to 4   | ``lpips_vgg16_distance`` (Zhang et al., 2018)    |
+| file (safetensors, torchvision's key names)                    | distance                         |
+|----------------------------------------------------------------|----------------------------------|
+| SqueezeNet v1.1, the authors' Caffe weights                    | ``squeezenet_distance``          |
+| torchvision's, with LPIPS's heads ``lin0.model.1.weight`` to 6 | ``lpips_squeezenet_distance``    |
+| VGG-16, its ``features``                                       | ``vgg16_distance``               |
+| VGG-16 with LPIPS's heads ``lin0.model.1.weight`` to 4         | ``lpips_vgg16_distance``         |
+
+Heads are those of Zhang et al., 2018, version 0.1.
 """
 
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import check_finite, read_safetensors
+from models.features import lpips
 from models.features.distance import perceptual_distance
 from models.features.squeezenet import SqueezeNetTaps
 from models.features.vgg import VGG_WIDTHS, VggTaps
@@ -56,9 +60,12 @@ class PerceptualNetwork:
             name = "lpips_vgg16_distance" if heads else "vgg16_distance"
             return PerceptualNetwork(name, VggTaps(tensors).eval().requires_grad_(False), heads)
         if "features.3.squeeze.weight" in tensors:
-            if names:
-                raise ValueError(f"{path}: LPIPS's heads were fitted to another SqueezeNet than the authors'; use VGG-16")
-            return PerceptualNetwork("squeezenet_distance", SqueezeNetTaps.read(path), None)
+            if not names:
+                return PerceptualNetwork("squeezenet_distance", SqueezeNetTaps.read(path), None)
+            taps = SqueezeNetTaps(tensors, caffe=False).eval().requires_grad_(False)
+            heads = [tensors[name].float().flatten() for name in names]
+            lpips.check(path, taps, heads)
+            return PerceptualNetwork("lpips_squeezenet_distance", taps, heads)
         raise ValueError(f"{path}: no feature network that is known here; torchvision's squeezenet1_1 or vgg16 is needed")
 
 

@@ -21,6 +21,9 @@ TAPS = (4, 7, 9, 10, 11, 12)
 MEAN_BGR = (104.0, 117.0, 123.0)
 """Mean of ImageNet in levels (0..255), blue first: what the authors' Caffe weights were trained with."""
 
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""What LPIPS takes from RGB in [-1, 1], and divides it by: torchvision's mean and deviation, rounded (Zhang et al., 2018)."""
+
 
 class Fire(nn.Module):
     """A squeezing 1x1 convolution, then 1x1 and 3x3 side by side (Iandola et al., *SqueezeNet*, 2016, fig. 1).
@@ -48,15 +51,19 @@ class SqueezeNetTaps(nn.Module):
 
     Args:
         tensors: weights under torchvision's names, ``features.0.weight``, ``features.3.squeeze.weight`` and so on.
+        caffe: whether they are the authors', which want BGR in levels, or torchvision's own, which want RGB about [-2, 2].
 
     Raises:
         ValueError: a tensor is missing or has another shape.
     """
 
     mean: Tensor
+    shift: Tensor
+    scale: Tensor
 
-    def __init__(self, tensors: dict[str, Tensor]) -> None:
+    def __init__(self, tensors: dict[str, Tensor], *, caffe: bool = True) -> None:
         super().__init__()
+        self.caffe = caffe
         self.features = nn.ModuleDict({"0": nn.Conv2d(3, 64, 3, stride=2)})
         inputs = 64
         for place, (squeezed, expanded) in zip(FIRES, _WIDTHS, strict=True):
@@ -67,7 +74,8 @@ class SqueezeNetTaps(nn.Module):
         if wrong:
             raise ValueError(f"not SqueezeNet v1.1 under torchvision's names: {wrong[0]} is missing or has another shape")
         self.load_state_dict({name: tensors[name].float() for name in own})
-        self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
+        for name, values in (("mean", MEAN_BGR), ("shift", SHIFT), ("scale", SCALE)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     @staticmethod
     @reader
@@ -93,7 +101,7 @@ class SqueezeNetTaps(nn.Module):
         Returns:
             Seven activations (N, C, h, w), finest first.
         """
-        x = (rgb.flip(1) + 1) * 127.5 - self.mean
+        x = (rgb.flip(1) + 1) * 127.5 - self.mean if self.caffe else (rgb - self.shift) / self.scale
         x = F.relu(self.features["0"](x))
         taps = [x]
         for place in FIRES:

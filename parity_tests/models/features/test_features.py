@@ -5,9 +5,12 @@ import onnx
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+import torchmetrics.functional.image.lpips as torchmetrics_source
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
+from torch import nn
 
+from models.features import lpips
 from models.features.distance import perceptual_distance
 from models.features.network import FeatureNetwork
 from models.features.perceptual import ImageDistance, PerceptualNetwork
@@ -153,6 +156,66 @@ def test_lpips_weighs_channels_and_adds_taps(vgg, tmp_path):
     save_file(last, tmp_path / "four.safetensors")
     with pytest.raises(ValueError, match="4 heads"):
         PerceptualNetwork.read(tmp_path / "four.safetensors")
+
+
+class TorchvisionFire(nn.Module):
+    """What torchvision has at a place of ``features``: torchmetrics takes the network apart by these places."""
+
+    def __init__(self, tensors, name):
+        super().__init__()
+        self.tensors, self.name = tensors, name
+
+    def forward(self, x):
+        weights = {part: self.tensors[f"{self.name}.{part}.weight"] for part in ("squeeze", "expand1x1", "expand3x3")}
+        biases = {part: self.tensors[f"{self.name}.{part}.bias"] for part in weights}
+        x = F.relu(F.conv2d(x, weights["squeeze"], biases["squeeze"]))
+        wide = F.conv2d(x, weights["expand3x3"], biases["expand3x3"], padding=1)
+        return torch.cat([F.relu(F.conv2d(x, weights["expand1x1"], biases["expand1x1"])), F.relu(wide)], 1)
+
+
+def torchvision_features(tensors):
+    """``torchvision.models.squeezenet1_1().features`` with given weights; torchvision itself is not installed."""
+    first = nn.Conv2d(3, 64, 3, stride=2)
+    first.load_state_dict({part: tensors[f"features.0.{part}"] for part in ("weight", "bias")})
+    pools = {place: nn.MaxPool2d(3, stride=2, ceil_mode=True) for place in (2, 5, 8)}
+    fires = {place: TorchvisionFire(tensors, f"features.{place}") for place in SQUEEZE_WIDTHS}
+    return nn.Sequential(first, nn.ReLU(), *((pools | fires)[place] for place in range(2, 13)))
+
+
+@pytest.fixture(scope="module")
+def torchmetrics_lpips(squeezenet):
+    """torchmetrics' own LPIPS with its own heads on the random network, and our file of the same."""
+    path, tensors = squeezenet
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torchmetrics_source, "_get_tv_model_features", lambda net, pretrained: torchvision_features(tensors))
+        theirs = torchmetrics_source._LPIPS(net="squeeze", pnet_rand=True).eval()
+    heads = {f"lin{i}.model.1.weight": getattr(theirs, f"lin{i}").model[1].weight.detach().clone() for i in range(7)}
+    file = path.with_name("lpips.safetensors")
+    save_file(tensors | heads, file)
+    return theirs, file
+
+
+def test_lpips_on_squeezenet_is_that_of_torchmetrics(torchmetrics_lpips, monkeypatch):
+    theirs, file = torchmetrics_lpips
+    with torch.no_grad():
+        published = theirs(*lpips.published_images()).flatten().tolist()
+        expected = float(theirs(rgb(IMAGES[:1]), rgb(IMAGES[1:])))
+    monkeypatch.setattr(lpips, "PUBLISHED", published)  # as if the random network were the one that is published
+    network = PerceptualNetwork.read(file)
+    assert network.name == "lpips_squeezenet_distance"
+    assert ImageDistance(network)(*IMAGES) == pytest.approx(expected, rel=1e-4)  # float32 sums of two orders
+    plain = PerceptualNetwork("planted", SqueezeNetTaps.read(file).eval(), network.heads)
+    assert abs(ImageDistance(plain)(*IMAGES) - expected) > 0.01 * expected, "pixels as Caffe wants them must show"
+
+
+def test_another_squeezenet_with_lpips_heads_is_refused(torchmetrics_lpips, squeezenet, tmp_path):
+    """What is published about LPIPS does not come out of other weights, and that is how they are known."""
+    file = torchmetrics_lpips[1]
+    with pytest.raises(ValueError, match=r"not LPIPS: it gives .* where LPIPS is 0\.1024 and 0\.0938"):
+        PerceptualNetwork.read(file)
+    save_file(squeezenet[1] | {"lin0.model.1.weight": torch.ones(1, 64, 1, 1)}, tmp_path / "one.safetensors")
+    with pytest.raises(ValueError, match=r"heads for \[64\] channels"):
+        PerceptualNetwork.read(tmp_path / "one.safetensors")
 
 
 def test_perceptual_loss_has_a_gradient_for_the_image_only(squeezenet):
