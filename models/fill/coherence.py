@@ -6,9 +6,6 @@ from models.fill.arrays import Integers, Positions
 from models.fill.match import Matches
 from models.fill.parameters import Parameters
 
-_NOWHERE = 1 << 60
-"""Cost of a place without a source."""
-
 
 def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
     """Choose a source for every patch of the hole.
@@ -27,52 +24,89 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
         (Q,) index into ``found.sources`` for each wanted patch. Of equally good ones the first.
     """
     usual = _usual(found)
-    distances = found.distances + _farness(found, usual, parameters)
-    best = distances.argmin(axis=1)
     bonus, penalty, echo = (usual * share // 256 for share in (parameters.coherence, parameters.reuse, parameters.echo))
     places = found.sources - found.sources.min(axis=0)
     rows, columns = (int(side) for side in places.max(axis=0) + 1)
     # Costs lie where their sources lie, so that what is near a place is a slice. Reading order is the sources' own.
-    numbers = np.full((rows, columns), -1, np.intp)
-    numbers[tuple(places.T)] = np.arange(len(places))
-    plain = np.full((len(best), rows * columns), _NOWHERE)
-    plain[:, numbers.ravel() >= 0] = distances
-    standing = plain.reshape(-1, rows, columns)
-    uses = np.zeros((rows, columns), np.int64)
-    chosen: list[tuple[int, int]] = [(int(row), int(column)) for row, column in places[best]]
-    for place in chosen:
-        uses[place] += penalty
-    neighbours, reach = _neighbours(found.wanted), parameters.patch - 1
-    order = range(len(best))
+    numbers = places[:, 0] * columns + places[:, 1]
+    costs = _standing(found, usual, parameters, (rows, columns), highest=4 * echo + penalty * len(found.wanted))
+    best = costs.argmin(axis=1)
+    uses = np.zeros(rows * columns, costs.dtype)
+    np.add.at(uses, best, penalty)
+    standing, cost = list(costs), np.empty_like(uses)
+    grid = cost.reshape(rows, columns)
+    chosen: list[tuple[int, int]] = [divmod(place, columns) for place in best.tolist()]
+    neighbours, before, after = _neighbours(found.wanted), parameters.patch - 1, parameters.patch
+    # A patch would choose the same again unless a neighbour moved since, or its own source got dearer, or another one cheaper.
+    moves: list[tuple[int, int]] = []
+    asked, least = [-1] * len(chosen), [0] * len(chosen)
+    order = range(len(chosen))
     for sweep in range(parameters.sweeps):
         for patch in order if sweep % 2 == 0 else reversed(order):
-            uses[chosen[patch]] -= penalty
-            cost = standing[patch] + uses
+            row, column = chosen[patch]
+            own = row * columns + column
+            uses[own] -= penalty
+            since = asked[patch]
+            asked[patch] = len(moves)
+            if since >= 0 and all(
+                taken != own and standing[patch][left] + uses[left] - 4 * bonus > least[patch] for left, taken in moves[since:]
+            ):
+                uses[own] += penalty
+                continue
+            np.add(standing[patch], uses, out=cost)
             for other, down, right in neighbours[patch]:
-                row, column = chosen[other][0] - down, chosen[other][1] - right
-                cost[max(0, row - reach) : max(0, row + reach + 1), max(0, column - reach) : max(0, column + reach + 1)] += echo
+                row, column = chosen[other]
+                row, column = row - down, column - right
+                top, left = row - before, column - before
+                grid[top if top > 0 else 0 : max(0, row + after), left if left > 0 else 0 : max(0, column + after)] += echo
                 if 0 <= row < rows and 0 <= column < columns:
-                    cost[row, column] -= echo + bonus
-            chosen[patch] = divmod(int(cost.argmin()), columns)
-            uses[chosen[patch]] += penalty
-    return numbers[tuple(np.array(chosen).T)]
+                    grid[row, column] -= echo + bonus
+            place = int(cost.argmin())
+            uses[place] += penalty
+            least[patch] = int(cost[place])
+            if place != own:
+                chosen[patch] = divmod(place, columns)
+                moves.append((own, place))
+                for other, _, _ in neighbours[patch]:
+                    asked[other] = -1
+    found_at = np.empty(rows * columns, np.intp)
+    found_at[numbers] = np.arange(len(numbers))
+    return found_at[[row * columns + column for row, column in chosen]]
+
+
+def _standing(found: Matches, usual: int, parameters: Parameters, sides: tuple[int, int], highest: int) -> Integers:
+    """What each source costs each patch, whatever the others choose: its distance, and that it lies higher, lower or to the side.
+
+    Args:
+        found: patches and sources.
+        usual: a usual distance.
+        parameters: ``rows``, ``columns`` and ``patch`` are used.
+        sides: of the smallest rectangle that holds all sources.
+        highest: what others' choices can add.
+
+    Returns:
+        (Q, rows * columns of that rectangle) int32, or int64 where that has no room; no source is so dear as a place without one.
+    """
+    corner = found.sources.min(axis=0)
+    far = [
+        usual * weight * np.abs(found.wanted[:, None, axis] - corner[axis] - np.arange(sides[axis]))
+        for axis, weight in ((0, parameters.rows), (1, parameters.columns))
+    ]
+    farthest = int(far[0].max()) + int(far[1].max())
+    wide = max(farthest, int(found.distances.max()) + farthest // (256 * parameters.patch) + highest) >= 1 << 30
+    kind, nowhere = (np.int64, 1 << 62) if wide else (np.int32, 1 << 30)
+    down, across = (values.astype(kind) for values in far)
+    costs = np.full((len(found.wanted), *sides), nowhere, kind)
+    places = found.sources - corner
+    costs[:, places[:, 0], places[:, 1]] = found.distances
+    costs += (down[:, :, None] + across[:, None, :]) // (256 * parameters.patch)
+    return costs.reshape(len(costs), -1)
 
 
 def _usual(found: Matches) -> int:
     """A usual distance: the median of the least ones, and a little of all."""
     nearest = np.sort(found.distances.min(axis=1))
     return int(nearest[len(nearest) // 2]) + int(found.distances.sum(dtype=np.int64) // found.distances.size) // 64 + 1
-
-
-def _farness(found: Matches, usual: int, parameters: Parameters) -> Integers:
-    """(Q, S) int32: what it costs that a source lies higher, lower or to the side."""
-    down, across = (
-        usual * weight * np.abs(found.wanted[:, None, axis] - found.sources[None, :, axis])
-        for axis, weight in ((0, parameters.rows), (1, parameters.columns))
-    )
-    down += across
-    down //= 256 * parameters.patch
-    return down.astype(np.int32)
 
 
 def _neighbours(wanted: Positions) -> list[list[tuple[int, int, int]]]:

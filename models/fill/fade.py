@@ -34,14 +34,14 @@ def faded(detailed: Pixels, plain: Pixels, depth: Integers, most: int) -> Pixels
     """Plain at the border, detailed inside.
 
     Args:
-        detailed: (h, w, 3) uint8, the fill with detail.
-        plain: (h, w, 3) uint8, the fill without.
-        depth: (h, w) int32 as by ``depths``.
+        detailed: (..., 3) uint8, the fill with detail.
+        plain: (..., 3) uint8, the fill without.
+        depth: (...) int32 as by ``depths``.
         most: the depth from which on there is all of the detail.
 
     Returns:
-        (h, w, 3) uint8, rounded half up.
+        (..., 3) uint8, rounded half up.
     """
-    share = depth[:, :, None]
+    share = depth[..., None]
     mixed = (detailed * share + plain * (most - share) + most // 2) // most
     return mixed.astype(np.uint8)

@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from models.fill.arrays import Bools, Integers, Pixels
+from models.fill.arrays import Bools, Integers, Pixels, Planes, Positions
 from models.fill.membrane import SIXTEENTH, corrected, spread
 
 REACH = 4
 """What is compared at the border are means over squares of 2 REACH + 1 pixels of the network."""
+
+Places = tuple[Positions, ...]
+"""Rows and columns of some places, as ``numpy.nonzero`` gives them."""
 
 
 def with_tone_of_the_border(small: Pixels, hole: Bools) -> Pixels:
@@ -24,44 +27,59 @@ def with_tone_of_the_border(small: Pixels, hole: Bools) -> Pixels:
         (h, w, 3) uint8, changed in the hole only.
     """
     border = hole & touching(~hole)
-    outside, outside_count = box_sums(small, ~hole), box_counts(~hole)
-    inside, inside_count = box_sums(small, hole), box_counts(hole)
-    difference = rounded(SIXTEENTH * outside, outside_count) - rounded(SIXTEENTH * inside, inside_count)
-    difference = rounded(box_sums(difference, border), box_counts(border))
+    at = np.nonzero(border)
+    planes = small.transpose(2, 0, 1)
+    difference = np.zeros(planes.shape, np.int32)
+    difference[:, at[0], at[1]] = mean_near(SIXTEENTH, planes, ~hole, at) - mean_near(SIXTEENTH, planes, hole, at)
+    difference[:, at[0], at[1]] = mean_near(1, difference, border, at)
     return corrected(small, hole, spread(difference, border, levels=max(hole.shape).bit_length()))
 
 
 def touching(places: Bools) -> Bools:
     """Places that are, or are one of the eight neighbours of, a given place."""
-    return box_counts(places, 1)[:, :, 0] > 0
+    rows = places.copy()
+    rows[1:] |= places[:-1]
+    rows[:-1] |= places[1:]
+    result = rows.copy()
+    result[:, 1:] |= rows[:, :-1]
+    result[:, :-1] |= rows[:, 1:]
+    return result
+
+
+def mean_near(scale: int, values: Planes, places: Bools, at: Places, reach: int = REACH) -> Integers:
+    """``scale`` times the mean of the values at the given places in the square around each of some positions.
+
+    Args:
+        scale: what the sums are multiplied with before the division.
+        values: (C, h, w), whole numbers.
+        places: (h, w) bool: which of them count.
+        at: the positions, n of them.
+        reach: the square has 2 reach + 1 rows and columns and is cut off at the border.
+
+    Returns:
+        (C, n) int32, rounded half up; 0 where nothing was counted.
+    """
+    count = sums_near(np.ones((1, *places.shape), np.uint8), places, at, reach)
+    return rounded(scale * sums_near(values, places, at, reach), count)
+
+
+def sums_near(values: Planes, places: Bools, at: Places, reach: int) -> Integers:
+    """As ``mean_near``, the sums alone: (C, n) int32."""
+    if not len(at[0]):
+        return np.zeros((len(values), 0), np.int32)
+    # Only what the squares reach is looked at: holes are mostly smaller than the window.
+    low = [max(0, int(axis.min()) - reach) for axis in at]
+    high = [min(side, int(axis.max()) + reach + 1) for axis, side in zip(at, places.shape, strict=True)]
+    seen = np.s_[low[0] : high[0], low[1] : high[1]]
+    table = np.zeros((len(values), high[0] - low[0] + 1, high[1] - low[1] + 1), np.int32)
+    inner = table[:, 1:, 1:]
+    np.copyto(inner, values[:, *seen], where=places[seen])
+    inner.cumsum(axis=1, out=inner).cumsum(axis=2, out=inner)
+    top, left = ((axis - reach).clip(start) - start for axis, start in zip(at, low, strict=True))
+    bottom, right = ((axis + reach + 1).clip(max=end) - start for axis, start, end in zip(at, low, high, strict=True))
+    return table[:, bottom, right] - table[:, top, right] - table[:, bottom, left] + table[:, top, left]
 
 
 def rounded(total: Integers, count: Integers) -> Integers:
     """total / count, rounded half up; 0 where nothing was counted."""
     return np.where(count > 0, (2 * total + count) // (2 * count.clip(1)), 0).astype(np.int32)
-
-
-def box_counts(places: Bools, reach: int = REACH) -> Integers:
-    """(h, w, 1) int32: how many places there are in the square around each, cut off at the border."""
-    return box_sums(np.ones((*places.shape, 1), np.uint8), places, reach)
-
-
-def box_sums(values: Pixels | Integers, places: Bools, reach: int = REACH) -> Integers:
-    """Sum of the values at the given places in the square of 2 reach + 1 around each, cut off at the border.
-
-    Args:
-        values: (h, w, c), whole numbers.
-        places: (h, w) bool: which of them count.
-        reach: of the square.
-
-    Returns:
-        (h, w, c) int32.
-    """
-    height, width = places.shape
-    table = np.zeros((height + 1, width + 1, values.shape[2]), np.int32)
-    table[1:, 1:] = (values * places[:, :, None]).cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
-    rows, columns = np.arange(height), np.arange(width)
-    low, high = (rows - reach).clip(0), (rows + reach + 1).clip(max=height)
-    strips = table[high] - table[low]
-    low, high = (columns - reach).clip(0), (columns + reach + 1).clip(max=width)
-    return strips[:, high] - strips[:, low]

@@ -127,9 +127,10 @@ def _fade_in(filled: Pixels, hole: Bools, box: Box, plain: Pixels, factor: int, 
     for top in range(box.top, box.bottom, _ROWS):
         strip = Box(top, box.left, min(top + _ROWS, box.bottom), box.right)
         depth = depths(hole, strip, fade)
-        if (depth[hole[strip.slices]] < fade).any():
-            part = strip.within(box).slices
-            filled[part] = faded(filled[part], enlarged(plain, factor, *strip.slices), depth, fade)
+        at = np.nonzero((depth > 0) & (depth < fade))
+        if len(at[0]):
+            part = filled[strip.within(box).slices]
+            part[at] = faded(part[at], enlarged(plain, factor, *strip.slices)[at], depth[at], fade)
 
 
 def _transferred(
