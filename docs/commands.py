@@ -37,7 +37,7 @@ def commands() -> Iterator[tuple[str, Main, list[str]]]:
     for verb in models.__main__.VERBS:
         if verb != "teacher":
             yield f"python -m models {verb}", models.__main__.main, [verb]
-    for verb in ("calibrate", "info"):
+    for verb in quantize.__main__.VERBS:
         yield f"python -m quantize {verb}", quantize.__main__.main, [verb]
     for verb in ("onnx", "verify", "inpaint", "outpaint", "list"):
         title = "python -m export {onnx,coreml,litert,all}" if verb == "onnx" else f"python -m export {verb}"

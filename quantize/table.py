@@ -82,10 +82,18 @@ class QuantizationTable:
         """
         from quantize.lowering import lower  # torchao is needed from here on, not for reading a table
 
-        self._check_weights(dict(core.named_parameters()))
+        self.check_weights(dict(core.named_parameters()))
         return lower(core, size, self.activations, self.weights, fold_weights=fold_weights)
 
-    def _check_weights(self, parameters: Mapping[str, torch.Tensor]) -> None:
+    def check_weights(self, parameters: Mapping[str, torch.Tensor]) -> None:
+        """Refuse a network that the table was not made for.
+
+        Args:
+            parameters: of a folded generator.
+
+        Raises:
+            ValueError: another architecture, or weights whose integers are not the table's.
+        """
         got = {name for name, value in parameters.items() if value.ndim == 4}
         if got != self.weights.keys():
             raise ValueError(f"calibration of {self.spec} does not fit this network: {_difference(self.weights.keys(), got)}")

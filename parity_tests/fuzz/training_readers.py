@@ -47,7 +47,7 @@ def read_calibration(folder: Path) -> object:
     from quantize.table import QuantizationTable
 
     table = QuantizationTable.load(folder / "tiny.calibration.json")
-    table._check_weights(dict(fold(tiny(), 32, 32).named_parameters()))
+    table.check_weights(dict(fold(tiny(), 32, 32).named_parameters()))
     return table
 
 

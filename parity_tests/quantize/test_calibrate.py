@@ -18,6 +18,7 @@ from parity_tests.support.small import small_generator
 from quantize import __main__ as cli
 from quantize import calibrate as module
 from quantize.calibrate import calibrate, samples
+from quantize.commands.calibrate import RULES
 from quantize.observers import RANGES
 from quantize.table import QuantizationTable, calibration_path
 
@@ -185,6 +186,6 @@ def test_a_full_disk_leaves_the_previous_table(folder, checkpoint, capsys):
 
 
 def test_the_command_line_s_words_are_the_module_s():
-    assert set(cli.RULES) == set(RANGES)
+    assert set(RULES) == set(RANGES)
     parser_defaults = (128, "mse")
     assert parser_defaults == (module.COUNT, module.RANGE)

@@ -1,0 +1,1 @@
+"""Verbs of ``python -m quantize``, one file each."""
