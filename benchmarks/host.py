@@ -3,9 +3,10 @@
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 CPU_FLAGS = ("avx2", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm", "fphp")
 """Instruction sets that decide how fast (and on some hosts how exactly) int8 and fp16 run."""
@@ -13,7 +14,7 @@ CPU_FLAGS = ("avx2", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "
 PACKAGES = ("torch", "onnxruntime", "ai-edge-litert", "coremltools", "numpy")
 
 
-def describe_host(packages: Sequence[str] = PACKAGES) -> dict[str, object]:
+def describe_host(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     """Processor, the flags among ``CPU_FLAGS`` that it has, usable cores, load, system and versions."""
     model, flags = _processor()
     return {
@@ -27,7 +28,18 @@ def describe_host(packages: Sequence[str] = PACKAGES) -> dict[str, object]:
     }
 
 
-def host_lines(host: dict[str, object]) -> str:
+def busy(host: Mapping[str, Any]) -> bool:
+    """Whether so much else runs that threads wait for cores: eager PyTorch on two threads then takes 60 times as long."""
+    return bool(host["load_1min"] > 0.5 * host["cores"])
+
+
+def governor() -> str | None:
+    """How the system chooses the processor's frequency (``performance``, ``powersave`` ...); None where it does not say."""
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return path.read_text(encoding="ascii").strip() if path.is_file() else None
+
+
+def host_lines(host: Mapping[str, Any]) -> str:
     """The description as two lines of text."""
     flags, versions = host["cpu_flags"], host["versions"]
     assert isinstance(flags, list)

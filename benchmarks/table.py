@@ -2,7 +2,8 @@
 
 from types import ModuleType
 
-from benchmarks import few_step, fill, latency, quality, teacher, training
+from benchmarks import few_step, fill, quality, teacher, training
+from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
 

@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _server(arguments: argparse.Namespace, models: list[Served], assets: Assets, scratch: Path) -> PageServer:
     def receive(body: bytes) -> str:
-        record = checked(body, models)
-        path = keep(record, arguments.out, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+        record = checked(body, models, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+        path = keep(record, arguments.out)
         print(f"{summary(record)} -> {path}", file=sys.stderr, flush=True)
         return path.name
 

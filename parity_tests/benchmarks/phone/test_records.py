@@ -6,11 +6,14 @@ import json
 import pytest
 
 from benchmarks.phone.models_served import Served
-from benchmarks.phone.records import SCHEMA, checked, keep, summary
+from benchmarks.phone.records import checked, keep, summary
+from benchmarks.records.files import read_records
+from benchmarks.records.schema import SCHEMA
 
 MODEL = Served(
     "tiny-32-onnx-w8a8", "w8a8", 32, 1000, "a" * 64, "b" * 64, 99, "/models/t.onnx", "/models/t.golden", None, None, 36.0
 )
+WHEN = "2026-11-29T10:00:00+00:00"
 RECORD = {
     "schema": SCHEMA,
     "artifact": MODEL.name,
@@ -28,13 +31,14 @@ def bytes_of(record):
 
 
 def test_a_record_gets_what_this_computer_knows(tmp_path):
-    record = checked(bytes_of(RECORD), [MODEL])
+    record = checked(bytes_of(RECORD), [MODEL], WHEN)
     assert record["artifact"]["sha256"] == MODEL.sha256
     assert record["artifact"]["operators"] == {"total": 99, "delegated": 0}
     assert record["times_ms"] == RECORD["times_ms"]
-    first, second = (keep(record, tmp_path / "out", "2026-11-29T10:00:00+00:00") for _ in range(2))
+    first, second = (keep(record, tmp_path / "out") for _ in range(2))
     assert first != second
-    assert json.loads(first.read_text()) == json.loads(second.read_text()) == {**record, "received": "2026-11-29T10:00:00+00:00"}
+    assert json.loads(first.read_text()) == json.loads(second.read_text()) == {**record, "received": WHEN}
+    assert read_records(tmp_path / "out") == [record, record]
     assert "12.5 ms median" in summary(record)
 
 
@@ -73,7 +77,7 @@ def changed(path, value):
 )
 def test_other_records_are_refused(path, value, said):
     with pytest.raises(ValueError, match=said):
-        checked(bytes_of(changed(path, value)), [MODEL])
+        checked(bytes_of(changed(path, value)), [MODEL], WHEN)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +85,4 @@ def test_other_records_are_refused(path, value, said):
 )
 def test_what_is_no_record_is_refused(body):
     with pytest.raises(ValueError, match=r"."):
-        checked(body, [MODEL])
+        checked(body, [MODEL], WHEN)
