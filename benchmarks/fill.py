@@ -75,11 +75,16 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the holes (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, required=True, metavar="FILE", help="network of a perceptual distance")
+    add_network_options(parser)
+    parser.add_argument("--images", type=Path, metavar="DIR", help="write every fill here, as PNG")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every photo")
+
+
+def add_network_options(parser: Parser) -> None:
+    """``--checkpoint`` or ``--artifact``."""
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights (default: the shipped ones)")
     network.add_argument("--artifact", type=Path, metavar="DIR", help="an exported artefact")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="write every fill here, as PNG")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every photo")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_place(arguments.json)
     paths = find_photos(arguments.data)
     distance = ImageDistance(PerceptualNetwork.read(arguments.perceptual))
-    network, size = _network(arguments)
+    network, size = chosen_network(arguments)
     if arguments.images:
         arguments.images.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, Figures]] = {}
@@ -120,7 +125,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _network(arguments: argparse.Namespace) -> tuple[Run, int]:
+def chosen_network(arguments: argparse.Namespace) -> tuple[Run, int]:
+    """The network that the options ask for, and its size."""
     if arguments.artifact:
         folder = model_folder(arguments.artifact)
         return load_artefact(folder, 1), read_manifest(folder).size

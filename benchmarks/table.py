@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from benchmarks import few_step, fill, quality, teacher, training
+from benchmarks import few_step, fill, quality, teacher, thin, training
 from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
@@ -11,6 +11,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
     "quality": quality,
     "fill": fill,
+    "thin": thin,
     "phone": phone,
     "standins": standins,
     "training": training,

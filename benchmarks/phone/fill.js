@@ -7,7 +7,7 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, fade: 4,
+  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
   seamLevels: 4, seamLimit: 48,
 });
 
@@ -174,9 +174,16 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     const answer = await run(new Uint8Array(window.picture.data), window.hole.data.map((value) => value * 255));
     if (!(answer instanceof Uint8Array) || answer.length !== size * size * 3)
       throw new RangeError(`the network's answer: a Uint8Array of ${size * size * 3} values is needed`);
-    small = { ...window.picture, data: window.picture.data.map((value, i) => (window.hole.data[floorDiv(i, 3)] ? answer[i] : value)) };
+    small = { ...window.picture, data: new Uint8Array(window.picture.data) };
+    for (let place = 0, i = 0; place < window.hole.data.length; place++, i += 3)
+      if (window.hole.data[place]) {
+        small.data[i] = answer[i];
+        small.data[i + 1] = answer[i + 1];
+        small.data[i + 2] = answer[i + 2];
+      }
   } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
   if (!parameters) return enlarged(small, window.factor, box);
+  if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow)) return cut(small, box);
   const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
   small = anyHole ? withStructure(plain, window, parameters) : plain;
   const filled = withDetail(photo, hole, box, small, window, parameters);
@@ -198,6 +205,8 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     }
   return cut(withoutStep(pixels, part, known, parameters), inner);
 }
+
+const isShallow = (hole, box, most) => most > 0 && depths(hole, box, most + 1).data.every((depth) => depth <= most);
 
 // np.pad's "symmetric", as often as needed.
 const mirrored = (index, length) => {
@@ -258,7 +267,7 @@ function withDetail(photo, hole, box, small, window, parameters) {
   const found = transferred(photo, hole, [hole.height, hole.width], box, small, band, band * window.factor, parameters);
   // Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
   const covers = found && Object.keys(box).every((edge) => found.part[edge] === box[edge]);
-  if (covers) return { data: new Uint8Array(found.pixels.data), height: found.pixels.height, width: found.pixels.width, channels: 3 };
+  if (covers) return found.pixels;
   const filled = enlarged(small, window.factor, box);
   if (!found) return filled;
   const { part, pixels } = found, at = within(part, box);
@@ -295,11 +304,12 @@ function transferred(photo, hole, limits, box, small, band, cell, parameters) {
   });
   const low = enlarged(cells, cell, covered);
   const pixels = detail(photo, low, part, corners, parameters.patch * cell);
-  const added = pixels.data, line = pixels.width * 3;
+  const added = pixels.data, line = pixels.width * 3, lowBand = low.data;
+  const filled = raster(Uint8Array, pixels.height, pixels.width, 3), clamped = new Uint8ClampedArray(filled.data.buffer);
   for (let y = 0, at = 0; y < pixels.height; y++)
     for (let from = ((part.top + y) * low.width + part.left) * 3, end = at + line; at < end; at++, from++)
-      added[at] = Math.min(Math.max(low.data[from] + added[at], 0), 255);
-  return { part, pixels };
+      clamped[at] = lowBand[from] + added[at];
+  return { part, pixels: filled };
 }
 
 // ------------------------------------------------------------------------------------------------ resample.py
@@ -377,129 +387,144 @@ function enlarged(pixels, factor, box) {
 // ------------------------------------------------------------------------------------------------ membrane.py and tone.py
 
 function spread(values, known, levels) {
-  const { height, width } = values;
-  const result = raster(Int32Array, height, width, 3);
-  for (let i = 0; i < height * width; i++)
-    if (known[i]) for (let c = 0; c < 3; c++) result.data[i * 3 + c] = values.data[i * 3 + c];
-  if (levels === 0 || Math.max(height, width) === 1) return result;
-  const half = raster(Int32Array, ceilDiv(height, 2), ceilDiv(width, 2), 3), count = new Uint8Array(half.height * half.width);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      if (known[y * width + x]) {
-        const to = (y >> 1) * half.width + (x >> 1);
-        count[to]++;
-        for (let c = 0; c < 3; c++) half.data[to * 3 + c] += values.data[(y * width + x) * 3 + c];
+  const { height, width } = values, own = values.data;
+  const result = raster(Int32Array, height, width, 3), spreadOut = result.data;
+  const last = levels === 0 || Math.max(height, width) === 1;
+  const half = last ? null : raster(Int32Array, (height + 1) >> 1, (width + 1) >> 1, 3);
+  const count = last ? null : new Uint8Array(half.height * half.width);
+  for (let y = 0, place = 0; y < height; y++)
+    for (let x = 0; x < width; x++, place++) {
+      if (!known[place]) continue;
+      const i = 3 * place, a = own[i], b = own[i + 1], c = own[i + 2];
+      spreadOut[i] = a;
+      spreadOut[i + 1] = b;
+      spreadOut[i + 2] = c;
+      if (last) continue;
+      const to = (y >> 1) * half.width + (x >> 1);
+      count[to]++;
+      half.data[3 * to] += a;
+      half.data[3 * to + 1] += b;
+      half.data[3 * to + 2] += c;
+    }
+  if (last) return result;
+  for (let to = 0, i = 0; to < count.length; to++, i += 3) {
+    const n = count[to];
+    if (n > 1) for (let k = i; k < i + 3; k++) half.data[k] = Math.floor((2 * half.data[k] + n) / (2 * n));
+  }
+  doubledInto(result, known, spread(half, count, levels - 1));
+  return result;
+}
+
+// Twice the size by linear interpolation, where nothing is known.
+function doubledInto(result, known, { height, width, data }) {
+  const to = result.data;
+  for (let y = 0, place = 0; y < result.height; y++) {
+    const near = 3 * (y >> 1) * width, far = 3 * Math.min(Math.max((y >> 1) + (y & 1 ? 1 : -1), 0), height - 1) * width;
+    for (let x = 0; x < result.width; x++, place++) {
+      if (known[place]) continue;
+      const own = 3 * (x >> 1), beside = x & 1 ? Math.min(own + 3, 3 * width - 3) : Math.max(own - 3, 0);
+      const a = near + own, b = near + beside, c = far + own, d = far + beside, i = 3 * place;
+      to[i] = (9 * data[a] + 3 * data[b] + 3 * data[c] + data[d] + 8) >> 4;
+      to[i + 1] = (9 * data[a + 1] + 3 * data[b + 1] + 3 * data[c + 1] + data[d + 1] + 8) >> 4;
+      to[i + 2] = (9 * data[a + 2] + 3 * data[b + 2] + 3 * data[c + 2] + data[d + 2] + 8) >> 4;
+    }
+  }
+}
+
+// `scale` times the mean of the values at the given places in the square around each of some positions, rounded half up; 0 where
+// nothing is there. Three whole numbers for each position.
+function meanNear(scale, values, places, positions, reach) {
+  const { height, width } = places, result = new Int32Array(3 * positions.length), from = values.data, there = places.data;
+  if (!positions.length) return result;
+  // Sums over rectangles, of the part that the squares reach: count and three channels.
+  let first = height, last = 0, low = width, high = 0;
+  for (const place of positions) {
+    const y = floorDiv(place, width), x = place - y * width;
+    first = Math.min(first, y);
+    last = Math.max(last, y);
+    low = Math.min(low, x);
+    high = Math.max(high, x);
+  }
+  const top = Math.max(0, first - reach), bottom = Math.min(height, last + reach + 1);
+  const left = Math.max(0, low - reach), right = Math.min(width, high + reach + 1);
+  const line = 4 * (right - left + 1), table = new Int32Array((bottom - top + 1) * line);
+  for (let y = top; y < bottom; y++) {
+    let n = 0, a = 0, b = 0, c = 0, at = (y - top + 1) * line + 4;
+    for (let x = left, place = y * width + left; x < right; x++, place++, at += 4) {
+      if (there[place]) {
+        n++;
+        a += from[3 * place];
+        b += from[3 * place + 1];
+        c += from[3 * place + 2];
       }
-  for (let i = 0; i < half.data.length; i++) {
-    const divisor = Math.max(1, count[floorDiv(i, 3)]);
-    half.data[i] = floorDiv(2 * half.data[i] + divisor, 2 * divisor);
-  }
-  const coarse = doubled(spread(half, count, levels - 1));
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      if (!known[y * width + x])
-        for (let c = 0; c < 3; c++) result.data[(y * width + x) * 3 + c] = coarse.data[(y * coarse.width + x) * 3 + c];
-  return result;
-}
-
-function doubled(values) {
-  const { height, width, data } = values;
-  const result = raster(Int32Array, 2 * height, 2 * width, 3);
-  for (let y = 0, to = 0; y < 2 * height; y++) {
-    const near = (y >> 1) * width, far = clip((y >> 1) + (y % 2 ? 1 : -1), 0, height - 1) * width;
-    for (let x = 0; x < 2 * width; x++) {
-      const own = x >> 1, beside = clip(own + (x % 2 ? 1 : -1), 0, width - 1);
-      const a = (near + own) * 3, b = (near + beside) * 3, c = (far + own) * 3, d = (far + beside) * 3;
-      for (let k = 0; k < 3; k++) result.data[to++] = (9 * data[a + k] + 3 * data[b + k] + 3 * data[c + k] + data[d + k] + 8) >> 4;
+      table[at] = n + table[at - line];
+      table[at + 1] = a + table[at - line + 1];
+      table[at + 2] = b + table[at - line + 2];
+      table[at + 3] = c + table[at - line + 3];
     }
+  }
+  for (let number = 0; number < positions.length; number++) {
+    const y = floorDiv(positions[number], width), x = positions[number] - y * width;
+    const up = (Math.max(top, y - reach) - top) * line, down = (Math.min(bottom, y + reach + 1) - top) * line;
+    const west = 4 * (Math.max(left, x - reach) - left), east = 4 * (Math.min(right, x + reach + 1) - left);
+    const sum = (k) => table[down + east + k] - table[up + east + k] - table[down + west + k] + table[up + west + k];
+    const n = sum(0);
+    if (n) for (let k = 0; k < 3; k++) result[3 * number + k] = Math.floor((2 * scale * sum(k + 1) + n) / (2 * n));
   }
   return result;
 }
 
-function boxSums(values, places, reach, channels) {
-  const { height, width } = places, line = (width + 1) * channels;
-  const table = new Int32Array((height + 1) * line), result = raster(Int32Array, height, width, channels);
-  for (let y = 0, from = 0; y < height; y++)
-    for (let x = 0, at = (y + 1) * line + channels; x < width; x++) {
-      const counts = places.data[y * width + x];
-      for (let c = 0; c < channels; c++, at++, from++) {
-        const own = counts ? (values ? values.data[from] : 1) : 0;
-        table[at] = own + table[at - line] + table[at - channels] - table[at - line - channels];
-      }
-    }
-  for (let y = 0, to = 0; y < height; y++) {
-    const top = Math.max(0, y - reach) * line, bottom = Math.min(height, y + reach + 1) * line;
-    for (let x = 0; x < width; x++) {
-      const left = Math.max(0, x - reach) * channels, right = Math.min(width, x + reach + 1) * channels;
-      for (let c = 0; c < channels; c++)
-        result.data[to++] = table[bottom + right + c] - table[top + right + c] - table[bottom + left + c] + table[top + left + c];
-    }
-  }
-  return result;
-}
-
-const boxCounts = (places, reach) => boxSums(null, places, reach, 1);
 const not = (places) => ({ ...places, data: places.data.map((value) => (value ? 0 : 1)) });
 
-// (factor * total) / count, rounded half up; 0 where nothing was counted.
-function rounded(total, count, factor = 1) {
-  const result = raster(Int32Array, total.height, total.width, 3);
-  for (let i = 0; i < result.data.length; i++) {
-    const n = count.data[floorDiv(i, 3)];
-    result.data[i] = n > 0 ? floorDiv(2 * factor * total.data[i] + n, 2 * n) : 0;
-  }
-  return result;
+// The places that are, or touch, a known one: as flags, and as a list.
+function bordering(places, known) {
+  const { height, width } = places, border = raster(Uint8Array, height, width, 1), positions = [];
+  for (let y = 0, place = 0; y < height; y++)
+    for (let x = 0; x < width; x++, place++) {
+      if (!places.data[place]) continue;
+      let near = 0;
+      for (let r = Math.max(0, y - 1); r <= Math.min(height - 1, y + 1); r++)
+        for (let c = Math.max(0, x - 1); c <= Math.min(width - 1, x + 1); c++) near |= known.data[r * width + c];
+      if (!near) continue;
+      border.data[place] = 1;
+      positions.push(place);
+    }
+  return { border, positions };
 }
 
-function bordering(places, known) {
-  const near = boxCounts(known, 1);
-  return { ...places, data: places.data.map((value, i) => (value && near.data[i] > 0 ? 1 : 0)) };
+// A raster with three values at each of some positions, and 0 elsewhere.
+function placed(values, positions, height, width) {
+  const result = raster(Int32Array, height, width, 3);
+  positions.forEach((place, number) => result.data.set(values.subarray(3 * number, 3 * number + 3), 3 * place));
+  return result;
 }
 
 function corrected(pixels, places, correction) {
-  const result = { ...pixels, data: new Uint8Array(pixels.data) };
+  const result = { ...pixels, data: new Uint8Array(pixels.data) }, clamped = new Uint8ClampedArray(result.data.buffer);
+  const from = pixels.data, added = correction.data;
   for (let place = 0; place < places.data.length; place++)
     if (places.data[place])
-      for (let i = 3 * place; i < 3 * place + 3; i++)
-        result.data[i] = clip((SIXTEENTH * pixels.data[i] + correction.data[i] + SIXTEENTH / 2) >> 4, 0, 255);
+      for (let i = 3 * place; i < 3 * place + 3; i++) clamped[i] = (SIXTEENTH * from[i] + added[i] + SIXTEENTH / 2) >> 4;
   return result;
 }
 
 function withToneOfTheBorder(small, hole) {
-  const known = not(hole), border = bordering(hole, known);
-  const outside = rounded(boxSums(small, known, REACH, 3), boxCounts(known, REACH), SIXTEENTH);
-  const inside = rounded(boxSums(small, hole, REACH, 3), boxCounts(hole, REACH), SIXTEENTH);
-  const difference = { ...outside, data: outside.data.map((value, i) => value - inside.data[i]) };
-  const smooth = rounded(boxSums(difference, border, REACH, 3), boxCounts(border, REACH));
-  const levels = Math.floor(Math.log2(Math.max(hole.height, hole.width))) + 1;
+  const known = not(hole), { border, positions } = bordering(hole, known), { height, width } = hole;
+  const outside = meanNear(SIXTEENTH, small, known, positions, REACH);
+  const inside = meanNear(SIXTEENTH, small, hole, positions, REACH);
+  const difference = placed(outside.map((value, i) => value - inside[i]), positions, height, width);
+  const smooth = placed(meanNear(1, difference, border, positions, REACH), positions, height, width);
+  const levels = Math.floor(Math.log2(Math.max(height, width))) + 1;
   return corrected(small, hole, spread(smooth, border.data, levels));
 }
 
 // ------------------------------------------------------------------------------------------------ seam.py
 
 function withoutStep(pixels, hole, known, parameters) {
-  const border = bordering(hole, known), limit = SIXTEENTH * parameters.seamLimit;
-  const step = raster(Int32Array, hole.height, hole.width, 3);
-  for (let place = 0; place < border.data.length; place++) {
-    if (!border.data[place]) continue;
-    const outside = nearMean(pixels, known, place), inside = nearMean(pixels, hole, place);
-    for (let c = 0; c < 3; c++) step.data[place * 3 + c] = clip(outside[c] - inside[c], -limit, limit);
-  }
+  const { border, positions } = bordering(hole, known), limit = SIXTEENTH * parameters.seamLimit;
+  const outside = meanNear(SIXTEENTH, pixels, known, positions, 1), inside = meanNear(SIXTEENTH, pixels, hole, positions, 1);
+  const step = placed(outside.map((value, i) => clip(value - inside[i], -limit, limit)), positions, hole.height, hole.width);
   return corrected(pixels, hole, spread(step, border.data, parameters.seamLevels));
-}
-
-// Mean of the given places in the 3x3 square around a pixel, in 1/16 of a level.
-function nearMean(pixels, places, place) {
-  const { height, width } = places, row = floorDiv(place, width), column = place % width, sums = [0, 0, 0];
-  let count = 0;
-  for (let y = Math.max(0, row - 1); y < Math.min(height, row + 2); y++)
-    for (let x = Math.max(0, column - 1); x < Math.min(width, column + 2); x++) {
-      const at = y * width + x;
-      if (!places.data[at]) continue;
-      count++;
-      for (let c = 0; c < 3; c++) sums[c] += pixels.data[at * 3 + c];
-    }
-  return sums.map((sum) => (count ? floorDiv(2 * SIXTEENTH * sum + count, 2 * count) : 0));
 }
 
 // ------------------------------------------------------------------------------------------------ fade.py
@@ -522,9 +547,12 @@ function depths(hole, box, most) {
 }
 
 function fadeIn(filled, plain, depth, fade) {
-  for (let i = 0; i < filled.data.length; i++) {
-    const share = depth.data[floorDiv(i, 3)];
-    if (share < fade) filled.data[i] = floorDiv(filled.data[i] * share + plain.data[i] * (fade - share) + floorDiv(fade, 2), fade);
+  const half = floorDiv(fade, 2);
+  for (let place = 0; place < depth.data.length; place++) {
+    const share = depth.data[place];
+    if (share < fade)
+      for (let i = 3 * place; i < 3 * place + 3; i++)
+        filled.data[i] = Math.floor((filled.data[i] * share + plain.data[i] * (fade - share) + half) / fade);
   }
 }
 
@@ -546,19 +574,38 @@ function matches(cells, reached, known, { patch, samples }) {
   if (!wanted.length || !sources.length) return null;
   const table = boxTable(cells.data, side, 3), dimension = 3 * samples * samples + 3;
   const own = described(table, side, wanted, patch, samples), other = described(table, side, sources, patch, samples);
-  const distances = new Int32Array(wanted.length * sources.length);
-  for (let i = 0; i < wanted.length; i++) {
-    const mine = own.subarray(i * dimension, (i + 1) * dimension);
-    for (let j = 0, at = 0; j < sources.length; j++) {
-      let sum = 0;
-      for (let k = 0; k < dimension; k++, at++) {
-        const difference = mine[k] - other[at];
-        sum += difference * difference;
+  return { wanted, sources, distances: squaredDistances(own, other, wanted.length, sources.length, dimension) };
+}
+
+// |a - b|^2 = |a|^2 + |b|^2 - 2 a b of all pairs; products of two by two at a time, which share what they read.
+function squaredDistances(own, other, many, all, dimension) {
+  const result = new Int32Array(many * all);
+  const squares = (values, count) => {
+    const sums = new Int32Array(count);
+    for (let i = 0, at = 0; i < count; i++) for (let k = 0; k < dimension; k++, at++) sums[i] += values[at] * values[at];
+    return sums;
+  };
+  const ownSquares = squares(own, many), otherSquares = squares(other, all);
+  for (let i = 0; i < many; i += 2) {
+    const next = Math.min(i + 1, many - 1); // where it is alone, the last one twice
+    const first = i * dimension, second = next * dimension;
+    for (let j = 0; j < all; j += 2) {
+      const beside = Math.min(j + 1, all - 1), third = j * dimension, fourth = beside * dimension;
+      let p = 0, q = 0, r = 0, s = 0;
+      for (let k = 0; k < dimension; k++) {
+        const a = own[first + k], b = own[second + k], c = other[third + k], d = other[fourth + k];
+        p = (p + Math.imul(a, c)) | 0;
+        q = (q + Math.imul(a, d)) | 0;
+        r = (r + Math.imul(b, c)) | 0;
+        s = (s + Math.imul(b, d)) | 0;
       }
-      distances[i * sources.length + j] = sum;
+      result[i * all + j] = ownSquares[i] + otherSquares[j] - 2 * p;
+      result[i * all + beside] = ownSquares[i] + otherSquares[beside] - 2 * q;
+      result[next * all + j] = ownSquares[next] + otherSquares[j] - 2 * r;
+      result[next * all + beside] = ownSquares[next] + otherSquares[beside] - 2 * s;
     }
   }
-  return { wanted, sources, distances };
+  return result;
 }
 
 function boxTable(values, side, channels) {
@@ -625,29 +672,54 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
   }
   const share = (part) => floorDiv(usual * part, 256);
   const bonus = share(coherence), penalty = share(reuse), repeated = share(echo);
-  const grid = numbered(sources), neighbours = neighboursOf(wanted), cost = new Float64Array(all);
+  const grid = numbered(sources), neighbours = neighboursOf(wanted);
+  const dear = new Float64Array(all); // what the others' choices add to each source
+  for (let j = 0; j < all; j++) dear[j] = penalty * uses[j];
+  // A patch would choose the same again unless a neighbour moved since, or its own source got dearer, or another one cheaper.
+  const moves = [], asked = new Int32Array(wanted.length).fill(-1), leasts = new Float64Array(wanted.length);
+  const settled = (i) => {
+    if (asked[i] < 0) return false;
+    for (let move = asked[i]; move < moves.length; move++) {
+      const [left, taken] = moves[move];
+      if (taken === best[i] || distances[i * all + left] + dear[left] - 4 * bonus <= leasts[i]) return false;
+    }
+    return true;
+  };
+  const around = (i, sign) => {
+    for (const [other, down, right] of neighbours[i]) {
+      const row = sources[best[other]][0] - down, column = sources[best[other]][1] - right;
+      for (let r = Math.max(0, row - patch + 1); r < Math.min(grid.height, row + patch); r++)
+        for (let c = Math.max(0, column - patch + 1); c < Math.min(grid.width, column + patch); c++) {
+          const near = grid.data[r * grid.width + c];
+          if (near >= 0) dear[near] += sign * (r === row && c === column ? -bonus : repeated);
+        }
+    }
+  };
   for (let sweep = 0; sweep < sweeps; sweep++)
     for (let turn = 0; turn < wanted.length; turn++) {
-      const i = sweep % 2 ? wanted.length - 1 - turn : turn;
-      uses[best[i]]--;
-      for (let j = 0, at = i * all; j < all; j++, at++) cost[j] = distances[at];
-      for (const used of best) cost[used] = distances[i * all + used] + penalty * uses[used];
-      for (const [other, down, right] of neighbours[i]) {
-        const row = sources[best[other]][0] - down, column = sources[best[other]][1] - right;
-        for (let r = Math.max(0, row - patch + 1); r < Math.min(grid.height, row + patch); r++)
-          for (let c = Math.max(0, column - patch + 1); c < Math.min(grid.width, column + patch); c++) {
-            const near = grid.data[r * grid.width + c];
-            if (near >= 0) cost[near] += r === row && c === column ? -bonus : repeated;
+      const i = sweep % 2 ? wanted.length - 1 - turn : turn, own = best[i];
+      dear[own] -= penalty;
+      const same = settled(i);
+      asked[i] = moves.length;
+      if (!same) {
+        around(i, 1);
+        let choice = 0, least = Infinity;
+        for (let j = 0, at = i * all; j < all; j++, at++) {
+          const cost = distances[at] + dear[j];
+          if (cost < least) {
+            least = cost;
+            choice = j;
           }
-      }
-      let choice = 0, least = cost[0];
-      for (let j = 1; j < all; j++)
-        if (cost[j] < least) {
-          least = cost[j];
-          choice = j;
         }
-      best[i] = choice;
-      uses[choice]++;
+        around(i, -1);
+        leasts[i] = least;
+        if (choice !== own) {
+          best[i] = choice;
+          moves.push([own, choice]);
+          for (const [other] of neighbours[i]) asked[other] = -1;
+        }
+      }
+      dear[best[i]] += penalty;
     }
   return best;
 }
@@ -676,51 +748,53 @@ function neighboursOf(wanted) {
 
 // ------------------------------------------------------------------------------------------------ blend.py
 
-const square = ({ row, column }, side) => ({ top: row, left: column, bottom: row + side, right: column + side });
-
 function detail(photo, low, box, corners, side) {
   const height = box.bottom - box.top, width = box.right - box.left;
-  const total = raster(Int32Array, height, width, 3), squares = new Int32Array(height * width);
-  const weights = weightWindow(side);
-  for (const corner of corners) {
-    const patch = square(corner, side), part = intersection(patch, box);
-    if (!part) continue;
-    for (let y = part.top; y < part.bottom; y++) {
-      let weight = (y - patch.top) * side + part.left - patch.left, to = (y - box.top) * width + part.left - box.left;
-      let from = ((y + corner.down) * photo.width + part.left + corner.across) * 3;
-      let fromLow = ((y + corner.down) * low.width + part.left + corner.across) * 3;
-      for (let x = part.left; x < part.right; x++, weight++, to++) {
-        const w = weights[weight];
-        squares[to] += w * w;
-        for (let c = 0; c < 3; c++) total.data[to * 3 + c] += w * (photo.data[from++] - low.data[fromLow++]);
-      }
-    }
-  }
-  for (const [one, other] of sameOffset(corners, side)) {
-    const overlap = intersection(one, other), part = overlap && intersection(overlap, box);
-    if (!part) continue;
+  const total = raster(Int32Array, height, width, 3);
+  const squares = new Int32Array(height * width), together = new Int32Array(height * width);
+  const weights = weightWindow(side), sum = total.data, from = photo.data, lowBand = low.data;
+  // Row by row of a patch, what lies in the box: where in the weights and in the box it begins, how long it is, its place.
+  const rows = ({ row, column }, visit) => {
+    const part = intersection({ top: row, left: column, bottom: row + side, right: column + side }, box);
+    if (!part) return;
+    const { left } = part, count = part.right - left;
     for (let y = part.top; y < part.bottom; y++)
-      for (let x = part.left; x < part.right; x++)
-        squares[(y - box.top) * width + x - box.left] +=
-          2 * weights[(y - one.top) * side + x - one.left] * weights[(y - other.top) * side + x - other.left];
+      visit((y - row) * side + left - column, (y - box.top) * width + left - box.left, count, y, left);
+  };
+  for (const patches of byOffset(corners)) {
+    const { down, across } = patches[0];
+    for (const corner of patches)
+      rows(corner, (weight, to, count) => {
+        for (const end = to + count; to < end; to++, weight++) together[to] += weights[weight];
+      });
+    for (const corner of patches)
+      rows(corner, (weight, to, count, y, left) => {
+        let source = ((y + down) * photo.width + left + across) * 3, sourceLow = ((y + down) * low.width + left + across) * 3;
+        for (const end = to + count; to < end; to++, weight++, source += 3, sourceLow += 3) {
+          const w = weights[weight], i = 3 * to;
+          squares[to] += w * together[to];
+          sum[i] += w * (from[source] - lowBand[sourceLow]);
+          sum[i + 1] += w * (from[source + 1] - lowBand[sourceLow + 1]);
+          sum[i + 2] += w * (from[source + 2] - lowBand[sourceLow + 2]);
+        }
+      });
+    for (const corner of patches) rows(corner, (_, to, count) => together.fill(0, to, to + count));
   }
   for (let place = 0, i = 0; place < squares.length; place++) {
     const root = Math.floor(Math.sqrt(squares[place])), twice = 2 * root;
-    for (let c = 0; c < 3; c++, i++) total.data[i] = root > 0 ? Math.floor((2 * total.data[i] + root) / twice) : 0;
+    for (let c = 0; c < 3; c++, i++) sum[i] = root > 0 ? Math.floor((2 * sum[i] + root) / twice) : 0;
   }
   return total;
 }
 
-function* sameOffset(corners, side) {
+function byOffset(corners) {
   const offsets = new Map();
   for (const corner of corners) {
     const name = `${corner.down},${corner.across}`;
     if (!offsets.has(name)) offsets.set(name, []);
-    offsets.get(name).push(square(corner, side));
+    offsets.get(name).push(corner);
   }
-  for (const patches of offsets.values())
-    for (let i = 0; i < patches.length; i++)
-      for (let j = i + 1; j < patches.length && patches[j].top < patches[i].bottom; j++) yield [patches[i], patches[j]];
+  return offsets.values();
 }
 
 function weightWindow(side) {

@@ -94,8 +94,13 @@ def paired(method: Sequence[Figures], other: Sequence[Figures], name: str, seed:
         ``mean`` and the ends ``low`` and ``high`` of the 95 % interval.
     """
     gaps = np.array([a.pixels[name] - b.pixels[name] for a, b in zip(method, other, strict=True)])
-    low, high = _ends(gaps[_resamples(len(gaps), seed)].mean(axis=1))
+    low, high = mean_interval(gaps, seed)
     return {"mean": float(gaps.mean()), "low": low, "high": high}
+
+
+def mean_interval(values: NDArray[np.float64], seed: int = 0) -> list[float]:
+    """95 % percentile bootstrap of a mean: [low, high]."""
+    return _ends(values[_resamples(len(values), seed)].mean(axis=1))
 
 
 def difference(method: Sequence[Figures], other: Sequence[Figures], seed: int = 0) -> Interval:

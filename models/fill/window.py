@@ -78,6 +78,8 @@ def fill_window(
     small = np.where(window.hole[:, :, None], run(window.image, window.hole), window.image) if asked else window.image
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
+    if asked and window.factor == 1 and _is_shallow(hole, box, parameters.shallow):
+        return small[box.slices]
     plain = with_tone_of_the_border(small, window.hole) if asked else small
     structured = _with_structure(plain, window, parameters) if asked else plain
     filled = _with_detail(photo, hole, box, structured, window, parameters)
@@ -90,6 +92,10 @@ def fill_window(
     part = np.zeros(pixels.shape[:2], bool)
     part[inner] = hole[box.slices]
     return without_step(pixels, part, ~hole[around.slices], parameters)[inner]
+
+
+def _is_shallow(hole: Bools, box: Box, most: int) -> bool:
+    return most > 0 and not (depths(hole, box, most + 1) > most).any()
 
 
 def bounding_box(hole: Bools) -> Box:

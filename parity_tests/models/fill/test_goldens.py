@@ -61,10 +61,11 @@ def test_javascript_makes_the_golden_images():
         ("const MEAN_WEIGHT = 2", "const MEAN_WEIGHT = 3"),
         ("const THICK = 4", "const THICK = 1"),
         ("sweep % 2 ? wanted.length - 1 - turn : turn", "turn"),
-        ("2 * weights[(y - one.top)", "weights[(y - one.top)"),
-        ("+ data[d + k] + 8) >> 4", "+ data[d + k] + 7) >> 4"),
+        ("squares[to] += w * together[to]", "squares[to] += w * w"),
+        ("+ data[d + 1] + 8) >> 4", "+ data[d + 1] + 7) >> 4"),
         ("Math.max(0, row - patch + 1)", "Math.max(0, row)"),
         ("depth[at - width * step - 1],", "most,"),
+        ("most > 0 && depths", "most > 9 && depths"),
         ("clip(start + tap, 0, length - 1)", "clip(start + tap, 1, length - 1)"),
     ],
 )

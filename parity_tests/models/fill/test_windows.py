@@ -226,3 +226,18 @@ def test_windows_hold_their_hole_and_stay_inside(shape, corner, extent, size):
     side = size * -(-2 * max(group.height, group.width) // size)
     assert side >= 2 * max(group.height, group.width)
     assert (window.height, window.width) == (min(side, shape[0]), min(side, shape[1]))
+
+
+@pytest.mark.parametrize(("width", "shallow", "own"), [(5, 3, True), (7, 3, False), (5, 0, False)])
+def test_a_wire_keeps_what_the_network_makes(width, shallow, own):
+    """At the photo's own scale, and nowhere deeper than ``shallow``: no tone, no detail, no seam."""
+    photo = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    mask = np.zeros((64, 64), np.uint8)
+    mask[20 : 20 + width, :] = 255
+
+    def run(*, image, mask):
+        return np.full_like(image, 77)
+
+    filled = inpaint(photo, mask, run, 64, parameters=replace(DEFAULTS, shallow=shallow))
+    assert (filled[mask > 0] == 77).all() == own
+    assert np.array_equal(filled[mask == 0], photo[mask == 0])

@@ -11,6 +11,7 @@ data class Parameters(
     val rows: Int = 512,
     val columns: Int = 128,
     val sweeps: Int = 4,
+    val shallow: Int = 3,
     val fade: Int = 4,
     val seamLevels: Int = 4,
     val seamLimit: Int = 48,

@@ -15,6 +15,8 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
         for (place in 0 until size * size) if (window.hole.has(place)) answer.copyInto(small.data, 3 * place, 3 * place, 3 * place + 3)
     } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
     if (parameters == null) return enlarged(small, window.factor, box)
+    val shallow = parameters.shallow
+    if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) return small.cut(box)
     val plain = if (asked) withToneOfTheBorder(small, window.hole) else small
     val structured = if (asked) withStructure(plain, window, parameters) else plain
     val filled = withDetail(photo, hole, box, structured, window, parameters)
