@@ -12,12 +12,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.host import describe_host, host_lines
+from benchmarks.host import host_lines
+from benchmarks.records.files import write_records
+from benchmarks.records.origin import this_host, this_run
+from benchmarks.records.schema import SCHEMA
 from export.artifact.loading import load_artefact
 from export.artifact.manifest import read_manifest
 from models.checkpoint import SHIPPED, load_checkpoint
@@ -29,6 +33,9 @@ from models.system.number_arguments import whole
 SUMMARY = "seconds of a RePaint fill against the student's, network calls counted"
 EXAMPLES = ("python -m benchmarks teacher", "python -m benchmarks teacher --threads 1 --rounds 20 --json")
 SIZE = 256
+BAR = 1000
+"""How many times as long as the student the teacher is to take, at least."""
+
 STEPS, LENGTH, REPEAT = 250, 10, 10
 """Lugmayr et al., 2022, section 5.1 and appendix: T, jump length, resamplings."""
 
@@ -54,11 +61,12 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="FILE", help="the student (default: the shipped one)")
     parser.add_argument("--artifact", type=Path, metavar="DIR", help="time this exported artefact as the student instead")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write a record into this folder")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Time both and print the ratio."""
-    host = describe_host()
+    host = this_host()
     torch.set_num_threads(arguments.threads)
     student = _student(arguments)
     network, parameters = _unet()
@@ -90,6 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
         "student_s": fill,
         "ratio": call * counted / fill,
     }
+    if arguments.out:
+        _write(arguments.out, result)
     if arguments.json:
         print(json.dumps(result, indent=2))
         return OK
@@ -101,6 +111,15 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"ratio: {call * counted / fill:,.0f}\n{arguments.rounds} interleaved rounds, {arguments.threads} threads, batch 1")
     print(host_lines(host))
     return OK
+
+
+def _write(folder: Path, result: dict[str, Any]) -> None:
+    """A record of the ratio."""
+    run = this_run()
+    parts = {key: result[key] for key in ("unet_call_s", "repaint_calls", "repaint_s", "student_s", "threads", "rounds")}
+    ratio = {"name": "RePaint / student", "value": result["ratio"], "bar": BAR, "parts": parts}
+    record = {"schema": SCHEMA, "kind": "ratio", "ratio": ratio, "host": result["host"], "run": run}
+    write_records(folder / f"teacher-{run['started'].replace(':', '')}.json", [record])
 
 
 def count_calls() -> int:

@@ -7,7 +7,6 @@ folder; Ctrl-C keeps what was measured, and the same command goes on from there.
 """
 
 import argparse
-import datetime
 import json
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.host import busy, describe_host, governor, host_lines
+from benchmarks.host import host_lines
 from benchmarks.latency.candidates import (
     ARTEFACT,
     CLASSICAL,
@@ -34,9 +33,10 @@ from benchmarks.latency.candidates import (
     add_standins,
 )
 from benchmarks.latency.process import Worker
-from benchmarks.latency.record import commit, records
+from benchmarks.latency.record import records
 from benchmarks.latency.rounds import Journal, Measured, measure
 from benchmarks.records.files import write_records
+from benchmarks.records.origin import now, this_host, this_run
 from export.artifact.files import find_artefacts
 from export.errors import ToolchainMissing
 from export.parity import probes, psnr_db
@@ -50,7 +50,6 @@ EXAMPLES = (
     "python -m benchmarks latency --threads 1 --only artefacts",
     "python -m benchmarks latency --peer migan=migan.onnx --peer lama=lama.onnx --limit 120",
 )
-ROOT = Path(__file__).parents[2]
 SIZE = 256
 """Of stand-ins and classical methods, where artefacts do not say another."""
 
@@ -110,8 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: no artefacts, a damaged one, a bad peer.
         ToolchainMissing: nothing can be measured here.
     """
-    described = describe_host()  # before the run, whose own threads would count as load
-    host = {**described, "governor": governor(), "busy": busy(described)}
+    host = this_host()
     if host["busy"]:
         note(f"load {host['load_1min']} on {host['cores']} cores: other work is running, quote ratios only")
     field = _field(arguments)
@@ -134,8 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
                     if one.failed and name not in told:
                         told.add(name)
                         note(f"{name}: {one.failed}")
-                head, changed = commit(ROOT)
-                about = {"id": journal.started, "started": journal.started, "commit": head, "changed": changed}
+                about = this_run(journal.started)
                 taken = [one for one in field.candidates if one.name in journal.measured]
                 made = records(taken, journal.measured, threads=threads, host=host, run=about)
                 if made:
@@ -153,7 +150,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
     else:
         print("\n\n".join(_table(found, threads) for threads in counts if any(_is(one, threads) for one in found)))
-        print(host_lines(described))
+        print(host_lines(host))
     return code
 
 
@@ -184,7 +181,7 @@ def _journal(arguments: argparse.Namespace, candidates: Sequence[Candidate], hos
         "host": [host["cpu"], host["cores"], host["python"]],
         "threads": threads,
     }
-    return Journal(path, about, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    return Journal(path, about, now())
 
 
 def _measure(arguments: argparse.Namespace, candidates: Sequence[Candidate], threads: int, journal: Journal) -> None:

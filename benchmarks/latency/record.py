@@ -2,8 +2,6 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from subprocess import run as run_command
 from typing import Any
 
 from benchmarks.latency.candidates import CONVOLUTION, Candidate
@@ -16,20 +14,6 @@ FEWEST = 3
 
 NUMBERS_OF = {"w8a8": "u8s8"}
 """Scheme -> numbers of the convolution that it is compared with; all others compute in fp32 on a processor of a computer."""
-
-
-def commit(root: Path) -> tuple[str | None, bool | None]:
-    """Commit of a checkout, and whether it holds changes; nothing is known outside of one."""
-    if not (root / ".git").exists():
-        return None, None
-    try:
-        head = run_command(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-        status = run_command(
-            ["git", "status", "--porcelain", "--untracked-files=no"], cwd=root, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return None, None
-    return (head.stdout.strip(), bool(status.stdout.strip())) if head.returncode == 0 else (None, None)
 
 
 def records(

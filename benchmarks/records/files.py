@@ -47,5 +47,9 @@ def identity(record: Record) -> tuple[object, ...]:
     """What a record is about: two of the same are repeats."""
     host = record["host"]
     device = host.get("cpu") or host.get("user_agent") or host.get("model") or host.get("core")
+    if record["kind"] == "command":
+        return ("command", device, record["command"]["line"])
+    if record["kind"] == "ratio":
+        return ("ratio", device, record["ratio"]["name"])
     runtime = record["runtime"]
     return (record["kind"], device, record["artifact"]["name"], runtime["name"], runtime["provider"], runtime["threads"])

@@ -1,4 +1,4 @@
-"""The one schema of records: what a measurement of one artefact on one device says, whoever took it.
+"""The one schema of records: what a measurement on one device says, whoever took it.
 
 | kind | taken by | on |
 |---|---|---|
@@ -6,6 +6,8 @@
 | ``page`` | ``benchmarks phone`` | the device whose browser opened the page |
 | ``android`` | ``benchmarks adb`` | a connected phone |
 | ``emulated`` | ``benchmarks arm`` | an emulated processor: instructions, no time |
+| ``command`` | ``benchmarks startup`` | the computer that runs it: a whole command, from its start to its end |
+| ``ratio`` | ``benchmarks teacher`` | the computer that runs it: how often one thing fits into another |
 
 A record is checked field by field when it is read: others may have written it.
 """
@@ -186,8 +188,24 @@ KINDS: Mapping[str, Check] = {
         instructions=fields(per_run=number, repeats=number, spread=number),
         run=RUN,
     ),
+    "command": fields(
+        schema=text,
+        kind=text,
+        command=fields(line=text, bar_s=number),
+        host=HOST,
+        times_s=fields(runs=number, min=number, p50=number, max=number, cpu_p50=number),
+        run=RUN,
+    ),
+    "ratio": fields(
+        schema=text,
+        kind=text,
+        ratio=fields(name=text, value=number, bar=number, parts=by_name(number)),
+        host=HOST,
+        run=RUN,
+    ),
 }
-"""``thermal_*``: Android's thermal status, 0 none to 6 shutdown. ``spread``: (most - fewest) / median over the repeats."""
+"""``cpu_p50``: seconds of processor time, which other work moves less. ``thermal_*``: Android's thermal status, 0 none to
+6 shutdown. ``spread``: (most - fewest) / median over the repeats."""
 
 
 def check(record: object) -> dict[str, Any]:

@@ -54,6 +54,18 @@ WRITE_FORMATS: dict[str, WriteFormat] = {
 """PNG, WebP (lossless) and TIFF keep every pixel. JPEG and AVIF are lossy; a JPEG of a JPEG keeps the blocks without hole."""
 
 
+PNG_LEVELS = ((500_000, 6), (4_000_000, 3))
+"""Pixels -> zlib level of a PNG up to that size; above, ``PNG_LARGE``. Of photographs of a megapixel, level 3 takes a third of
+the time of level 6 and up to 11 % more bytes, level 2 a quarter and up to 17 %."""
+
+PNG_LARGE = 2
+
+
+def png_level(pixels: int) -> int:
+    """How hard to try for a PNG of so many pixels: an encoder that takes longer than the network is in the way."""
+    return next((level for most, level in PNG_LEVELS if pixels <= most), PNG_LARGE)
+
+
 def size_text(shape: tuple[int, ...]) -> str:
     """(height, width, ...) as people say it."""
     return f"{shape[1]}x{shape[0]}"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from models.photo.formats import WRITE_FORMATS, WriteFormat, size_text
+from models.photo.formats import WRITE_FORMATS, WriteFormat, png_level, size_text
 from models.photo.jpeg.file import Unsuitable
 from models.photo.jpeg.write import encoded_jpeg, find_splice, spliced_jpeg
 from models.photo.metadata import save_options
@@ -87,6 +87,8 @@ def _encode(file: BinaryIO, photo: PhotoFile, target: WriteFormat, lost: list[st
         image = image.convert(image.mode[:-1])
     options, more = save_options(photo.metadata, target)
     lost += more
+    if target.name == "PNG":
+        options["compress_level"] = png_level(image.width * image.height)
     image.save(file, target.name, **{**target.options, **options})
 
 
