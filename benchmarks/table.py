@@ -2,11 +2,7 @@
 
 from types import ModuleType
 
-<<<<<<< HEAD
-from benchmarks import few_step, fill, quality, teacher, thin, training
-=======
-from benchmarks import few_step, fill, quality, startup, teacher, training
->>>>>>> 957ba98 (python -m benchmarks startup: seconds of whole commands against their bars; PNG levels by size, so that encoding does not take longer than the fill; teacher writes its ratio as a record)
+from benchmarks import few_step, fill, quality, startup, teacher, thin, training
 from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
