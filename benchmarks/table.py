@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from benchmarks import few_step, fill, quality, startup, teacher, thin, training
+from benchmarks.ablations import command as ablations
 from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
@@ -18,4 +19,5 @@ BENCHMARKS: dict[str, ModuleType] = {
     "training": training,
     "teacher": teacher,
     "few_step": few_step,
+    "ablations": ablations,
 }

@@ -16,6 +16,12 @@ def _train() -> ModuleType:
     return train
 
 
+def _distill() -> ModuleType:
+    from models.commands import distill
+
+    return distill
+
+
 def _inpaint() -> ModuleType:
     from models.commands import inpaint
 
@@ -49,6 +55,7 @@ def _info() -> ModuleType:
 VERBS = {
     # verb      imports the module with add_arguments(parser) and main(args)   help
     "train": (_train, "train a generator on a folder of photos"),
+    "distill": (_distill, "train a generator on photos and on a larger one's fills"),
     "inpaint": (_inpaint, "fill the hole of a photo of any size"),
     "masks": (_masks, "draw masks for an evaluation and fix them in a file"),
     "evaluate": (_evaluate, "measure fills against true photos, beside classical baselines"),

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.checkpoint import sha256
 from models.data.memory import available_bytes
+from models.data.photos import find_photos
 from models.data.shards import ShardIndex, decode_png, fault, sample_spans, shard_path
 from models.photo.images import Pixels
-from models.system.foreign import reader, reading
+from models.system.foreign import parse_json, reader, reading
 
 GB = 1_000_000_000
 SHARE = 0.25
@@ -43,7 +45,7 @@ class PairShards:
         folder: of the shards.
         index: what the shards have in common.
         sha256: of all of them, for a run's provenance.
-        entries: for each sample, its shard and where in it the photo, the mask and the completion lie: (offset, length).
+        entries: for each sample, its shard and where in it photo, mask, completion and provenance lie: (offset, length).
     """
 
     folder: Path
@@ -109,6 +111,30 @@ class PairShards:
             found = ", ".join(map(str, sizes))
             raise ValueError(f"completions have {self.index.size} pixels; a run at {size} cannot use them (allowed: {found})")
 
+    def check_apart(self, val: Path) -> None:
+        """Refuse completions of photos that an evaluation will be shown.
+
+        Args:
+            val: folder of validation photos.
+
+        Raises:
+            ValueError: a sample was cut from one of them, both are named; or a sample does not say what it was cut from.
+        """
+        held_out = {sha256(path): path for path in find_photos(val)}
+        found: dict[str, Path] = {}
+        for number, (shard, spans) in enumerate(self.entries):
+            with reading(shard_path(self.folder, shard)):
+                facts = parse_json(_content(self._tars[shard], spans[3]))
+                if not isinstance(facts, dict) or not all(type(facts.get(k)) is str for k in ("photo", "photo_sha256")):
+                    raise ValueError(f"sample {number} does not name its photo, which could be one of {val}")
+            if facts["photo_sha256"] in held_out:
+                found[facts["photo"]] = held_out[facts["photo_sha256"]]
+        if found:
+            photo, same = next(iter(found.items()))
+            raise ValueError(
+                f"{self.folder}: completions of {len(found)} photos of {val}, first {photo} = {same}; make shards of others"
+            )
+
     def get(self, number: int, size: int | None = None) -> Pair:
         """One sample.
 
@@ -122,7 +148,7 @@ class PairShards:
         """
         shard, spans = self.entries[number]
         with reading(shard_path(self.folder, shard)):
-            photo, mask, completion = (_decode(self._tars[shard], span) for span in spans)
+            photo, mask, completion = (_decode(self._tars[shard], span) for span in spans[:3])
             side = self.index.size
             if [one.shape for one in (photo, mask, completion)] != [(side, side, 3), (side, side), (side, side, 3)]:
                 raise ValueError(f"sample {number} is not of {side}x{side} pixels, RGB, mask and RGB")
@@ -153,15 +179,17 @@ def _enlarged(image: Pixels, size: int) -> Pixels:
 
 def _spans(path: Path) -> list[tuple[tuple[int, int], ...]]:
     with reading(path), tarfile.open(path, "r:") as tar:
-        return [parts[:3] for parts in sample_spans(tar, path.stat().st_size)]
+        return sample_spans(tar, path.stat().st_size)
 
 
 def _decode(tar: bytes | Path, span: tuple[int, int]) -> NDArray[np.uint8]:
+    return decode_png(_content(tar, span))
+
+
+def _content(tar: bytes | Path, span: tuple[int, int]) -> bytes:
     offset, length = span
     if isinstance(tar, bytes):
-        content = tar[offset : offset + length]
-    else:
-        with tar.open("rb") as file:
-            file.seek(offset)
-            content = file.read(length)
-    return decode_png(content)
+        return tar[offset : offset + length]
+    with tar.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)

@@ -141,7 +141,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ValueError(f"{folder}: another process is training there; stop it first") from error
-        for name in ("state", "checkpoint"):
+        for name in ("state", "checkpoint", "*.discriminators"):
             for left in folder.glob(f".{name}.safetensors.*"):
                 left.unlink()
         yield

@@ -34,6 +34,7 @@ class TrainConfig(RunConfig):
         clip_norm: the norm of each network's gradient is clipped to this.
         ema_decay: decay of the moving average of the weights, which is what a checkpoint holds; ramped up from the start.
         losses: weight of each row of ``LOSSES``.
+        distillation: weight of each row of ``LOSSES`` between the fill and a teacher's; needs a teacher (``models distill``).
         discriminators: weight of each row of ``DISCRIMINATORS`` in the generator's loss; none: reconstruction only.
         adversarial: row of ``ADVERSARIAL`` that they play.
         coarse_gradient: share of their gradient that passes through the fill's moving means (``losses/coarse.py``).
@@ -67,6 +68,7 @@ class TrainConfig(RunConfig):
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     losses: dict[str, float] = field(default_factory=lambda: {"hole_l1": 1.0, "band_l1": 0.5, "hole_l2": 1.0})
+    distillation: dict[str, float] = field(default_factory=dict)
     discriminators: dict[str, float] = field(default_factory=dict)
     adversarial: str = "non_saturating"
     coarse_gradient: float = 1.0
@@ -96,7 +98,8 @@ class TrainConfig(RunConfig):
             self.require(1 <= batch <= 4096, f"stage batch is {batch}; allowed: 1 to 4096")
         _require_rows("losses", self.losses, list(LOSSES))
         self.require(bool(self.losses), f"losses are none; allowed: {', '.join(LOSSES)}")
-        aims = [*self.losses.values(), *self.discriminators.values(), self.perceptual]
+        _require_rows("distillation", self.distillation, list(LOSSES))
+        aims = [*self.losses.values(), *self.distillation.values(), *self.discriminators.values(), self.perceptual]
         self.require(any(aims), "every loss of the generator has weight 0; give one of them a weight")
         _require_rows("discriminators", self.discriminators, list(DISCRIMINATORS))
         self.require(self.adversarial in ADVERSARIAL, f"adversarial is {self.adversarial!r}; allowed: {', '.join(ADVERSARIAL)}")
@@ -115,8 +118,8 @@ class TrainConfig(RunConfig):
         self.require(matched, "feature_matching needs a discriminator, whose features it compares")
         self.require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be from 0 to 2^63 - 1")
         # Sums are taken, and networks are drawn, in the order of these; a configuration read back from JSON must have the same.
-        object.__setattr__(self, "losses", dict(sorted(self.losses.items())))
-        object.__setattr__(self, "discriminators", dict(sorted(self.discriminators.items())))
+        for name in ("losses", "distillation", "discriminators"):
+            object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
 
     def stage(self, step: int) -> tuple[int, int]:
         """(image size, batch of all processes together) at a step."""
@@ -184,6 +187,12 @@ PRESETS: dict[str, TrainConfig] = {
     "adversarial": _ADVERSARIAL,
     # The full recipe; needs a feature network's file (--perceptual).
     "perceptual": dataclasses.replace(_ADVERSARIAL, preset="perceptual", perceptual=1.0, perceptual_interval=2),
+    # A teacher's fills beside the photos, in outputs and in subbands; the weights of `l1`, half for each target.
+    "distill": TrainConfig(
+        preset="distill",
+        losses={"hole_l1": 0.5, "band_l1": 0.25, "hole_l2": 0.5},
+        distillation={"hole_l1": 0.5, "band_l1": 0.25, "hole_l2": 0.5},
+    ),
     # Seconds: for tests, and to see that a machine is set up.
     "smoke": TrainConfig(preset="smoke", stages=((0, 128, 2),), steps=8, decay_steps=4, warmup_steps=2),
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.discriminators import DISCRIMINATORS
 from models.generator import Generator
@@ -65,6 +65,11 @@ class TrainState(RunState):
             for network in (self.generator, self.ema):
                 for own, other in zip(network.parameters(), generator.parameters(), strict=True):
                     own.copy_(other)
+
+    def take_up(self, discriminators: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take over the weights of discriminators, by name and row, as ``load_discriminators`` gives them."""
+        for row, weights in discriminators.items():
+            self.networks[row].load_state_dict(dict(weights))
 
 
 def _channels_last(network: Network, device: torch.device) -> Network:

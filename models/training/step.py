@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.conventions import PIXEL_SCALE
 from models.discriminators import DiscriminatorOutput
+from models.generator import Generator
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL, hole_weights, r1_penalty
 from models.losses.coarse import scale_coarse_gradient
@@ -36,9 +37,18 @@ class Batch:
 
 
 def train_step(
-    state: TrainState, batch: Batch, config: TrainConfig, engine: "Engine", perceptual: Perceptual | None = None
+    state: TrainState,
+    batch: Batch,
+    config: TrainConfig,
+    engine: "Engine",
+    perceptual: Perceptual | None = None,
+    teacher: Generator | None = None,
 ) -> dict[str, float]:
     """One step of every optimiser, all gradients taken at the weights of the step before (simultaneous descent).
+
+    A teacher's fill of the same hole is a second target beside the photo (Hinton et al., *Distilling the Knowledge in a Neural
+    Network*, 2015, section 2; of images and their subbands in place of classes). The photo may be one of many that could stand
+    there; what a larger network makes of the hole is one that a network can make.
 
     Returns:
         The unweighted losses and the norms of the gradients, means over all processes.
@@ -56,6 +66,13 @@ def train_step(
     fake = real + (fill - real) * hole
     figures = {name: LOSSES[name](fill, real, hole) for name in config.losses}
     total = torch.stack([config.losses[name] * value for name, value in figures.items()]).sum()
+    if config.distillation:
+        assert teacher is not None, "main() refuses a weight of distillation without its teacher"
+        with torch.no_grad(), engine.autocast():
+            taught = teacher(real * (1 - hole), hole)
+        for name, weight in config.distillation.items():
+            figures[f"teacher_{name}"] = LOSSES[name](fill, taught.float(), hole)
+            total = total + weight * figures[f"teacher_{name}"]
     if config.is_perceptual_step(state.step):
         assert perceptual is not None, "main() refuses a perceptual weight without its network"
         with engine.autocast():

@@ -11,7 +11,9 @@ from models.checkpoint import save_checkpoint
 from models.conventions import PIXEL_SCALE
 from models.data.pairs import PairShards
 from models.data.photo_source import Photos
+from models.discriminators_file import file_name, save_discriminators
 from models.evaluation.sheet import masked, sheet
+from models.generator import Generator
 from models.photo.images import Pixels
 from models.training.batches import batches, make_batch
 from models.training.config import TrainConfig
@@ -37,6 +39,7 @@ class Student:
         perceptual: distance of the perceptual loss, where the configuration has one.
         pairs: a teacher's completions to mix in.
         workers: processes that make the batches, as for ``batches``.
+        teacher: a frozen generator whose fills are learned from, where the configuration distils.
     """
 
     state: TrainState
@@ -48,6 +51,7 @@ class Student:
     perceptual: Perceptual | None = None
     pairs: PairShards | None = None
     workers: int = 0
+    teacher: Generator | None = None
 
     @property
     def product(self) -> Path:
@@ -69,15 +73,18 @@ class Student:
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of simultaneous descent."""
-        return train_step(self.state, batch, self.config, self.engine, self.perceptual)
+        return train_step(self.state, batch, self.config, self.engine, self.perceptual, self.teacher)
 
     def page(self) -> Pixels:
         """Photo, hole and fill."""
         return sample_sheet(self.state, self.photos, self.config)
 
     def publish(self) -> None:
-        """A checkpoint."""
+        """A checkpoint, and the discriminators that it played against."""
         entries = {**self.provenance, "step": str(self.state.step)}
+        if self.state.discriminators:
+            path = self.folder / file_name(self.config.spec)
+            save_discriminators(path, self.state.discriminators, self.state.generator.spec, entries)
         save_checkpoint(self.product, self.state.shipped, entries)
 
 

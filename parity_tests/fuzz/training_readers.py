@@ -31,6 +31,21 @@ def read_checkpoint(folder: Path) -> object:
     return load_checkpoint(folder / "tiny.safetensors")
 
 
+def make_discriminators(folder: Path) -> None:
+    from models.discriminators import DISCRIMINATORS
+    from models.discriminators_file import save_discriminators
+    from parity_tests.conftest import TINY
+
+    save_discriminators(folder / "tiny.discriminators.safetensors", {"wavelet": DISCRIMINATORS["wavelet"]()}, TINY, {})
+
+
+def read_discriminators(folder: Path) -> object:
+    from models.discriminators_file import load_discriminators
+    from parity_tests.conftest import TINY
+
+    return load_discriminators(folder / "tiny.discriminators.safetensors", TINY, ["wavelet"])
+
+
 def make_calibration(folder: Path) -> None:
     from models.checkpoint import sha256
     from parity_tests.support.formats import coreml_cells as cells

@@ -1,0 +1,1 @@
+"""The ablation table: what the mask, the critics, the wavelets and the losses each are worth, at equal budgets."""
