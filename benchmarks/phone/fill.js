@@ -248,6 +248,7 @@ function scaled(photo, hole, size) {
 
 function withStructure(small, window, parameters) {
   const hole = window.hole;
+  if (window.factor === 1) return small; // where the network sees the photo at its own scale its structure is the better one
   for (const band of parameters.bands.slice(0, -1)) {
     const found = transferred(small, hole, window.limits, boundingBox(hole), small, band, band, parameters);
     if (!found) continue;
@@ -303,6 +304,7 @@ function transferred(photo, hole, limits, box, small, band, cell, parameters) {
     return { row: row * cell, column: column * cell, down: (fromRow - row) * cell, across: (fromColumn - column) * cell };
   });
   const low = enlarged(cells, cell, covered);
+  refine(corners, low, known, grid, cell, parameters.patch);
   const pixels = detail(photo, low, part, corners, parameters.patch * cell);
   const added = pixels.data, line = pixels.width * 3, lowBand = low.data;
   const filled = raster(Uint8Array, pixels.height, pixels.width, 3), clamped = new Uint8ClampedArray(filled.data.buffer);
@@ -744,6 +746,46 @@ function neighboursOf(wanted) {
       .filter(([r, c]) => r !== undefined && c !== undefined && index.has(key(r, c)))
       .map(([r, c]) => [index.get(key(r, c)), r - row, c - column]);
   });
+}
+
+// ------------------------------------------------------------------------------------------------ refine.py
+
+// Shifts the sources of patches by parts of a cell, those with one offset together, to where the low band fits best.
+function refine(corners, low, known, grid, cell, patch) {
+  const step = Math.max(1, floorDiv(cell, 4)), shifts = [[0, 0]], middle = floorDiv(cell, 2);
+  for (let a = -2; a < 2; a++) for (let b = -2; b < 2; b++) if (a || b) shifts.push([a * step, b * step]);
+  const allowed = (row, column) => {
+    const top = floorDiv(row, cell), left = floorDiv(column, cell);
+    const bottom = floorDiv(row + patch * cell - 1, cell), right = floorDiv(column + patch * cell - 1, cell);
+    if (top < 0 || left < 0 || bottom >= grid || right >= grid) return false;
+    for (let r = top; r <= bottom; r++) for (let c = left; c <= right; c++) if (!known[r * grid + c]) return false;
+    return true;
+  };
+  const cost = ({ row, column, down, across }, a, b) => {
+    let sum = 0;
+    for (let i = 0; i < patch; i++) {
+      const y = row + cell * i + middle, own = Math.min(y, low.height - 1) * low.width;
+      const other = clip(y + down + a, 0, low.height - 1) * low.width;
+      for (let j = 0; j < patch; j++) {
+        const x = column + cell * j + middle, to = 3 * (own + Math.min(x, low.width - 1));
+        const from = 3 * (other + clip(x + across + b, 0, low.width - 1));
+        for (let c = 0; c < 3; c++) sum += (low.data[to + c] - low.data[from + c]) ** 2;
+      }
+    }
+    return sum;
+  };
+  for (const patches of byOffset(corners)) {
+    let best = [0, 0], least = Infinity;
+    for (const [a, b] of shifts) {
+      if (!patches.every(({ row, column, down, across }) => allowed(row + down + a, column + across + b))) continue;
+      const total = patches.reduce((sum, corner) => sum + cost(corner, a, b), 0);
+      if (total < least) [best, least] = [[a, b], total];
+    }
+    for (const corner of patches) {
+      corner.down += best[0];
+      corner.across += best[1];
+    }
+  }
 }
 
 // ------------------------------------------------------------------------------------------------ blend.py

@@ -12,6 +12,7 @@ from models.fill.fade import depths, faded
 from models.fill.holes import Box
 from models.fill.match import matches
 from models.fill.parameters import DEFAULTS, Parameters
+from models.fill.refine import refined
 from models.fill.resample import enlarged, known_means, means, whole
 from models.fill.seam import without_step
 from models.fill.tone import with_tone_of_the_border
@@ -105,7 +106,12 @@ def bounding_box(hole: Bools) -> Box:
 
 
 def _with_structure(small: Pixels, window: Scaled, parameters: Parameters) -> Pixels:
-    """The fill at the network's resolution, with what is smaller than coarse cells copied from around the hole."""
+    """The fill at the network's resolution, with what is smaller than coarse cells copied from around the hole.
+
+    Where the network sees the photo at its own scale its structure is the better one.
+    """
+    if window.factor == 1:
+        return small
     for band in parameters.bands[:-1]:
         found = _transferred(small, window.hole, window.shape, bounding_box(window.hole), small, band, band, parameters)
         if found is not None:
@@ -171,12 +177,14 @@ def _transferred(
     holes, corners = _hole_cells(hole, cell, grid), np.arange(grid) * cell
     rows, columns = (corners > box.top - cell) & (corners < box.bottom), (corners > box.left - cell) & (corners < box.right)
     inside = np.logical_and.outer(corners + cell <= limits[0], corners + cell <= limits[1])
-    found = matches(cells, holes & np.logical_and.outer(rows, columns), inside & ~holes, parameters)
+    known = inside & ~holes
+    found = matches(cells, holes & np.logical_and.outer(rows, columns), known, parameters)
     part = box.intersection(Box(0, 0, grid * cell, grid * cell))
     if found is None or part is None:
         return None
     low = enlarged(cells, cell, slice(0, hole.shape[0]), slice(0, hole.shape[1]))
-    wanted, copied = found.wanted * cell, found.sources[chosen_sources(found, parameters)] * cell
+    wanted = found.wanted * cell
+    copied = refined(low, known, wanted, found.sources[chosen_sources(found, parameters)] * cell, cell, parameters.patch)
     filled = np.empty((part.height, part.width, 3), np.uint8)
     for top in range(part.top, part.bottom, _ROWS):  # sums of the whole hole would take eight times its pixels
         strip = Box(top, part.left, min(top + _ROWS, part.bottom), part.right)

@@ -76,6 +76,7 @@ internal fun scaled(photo: Raster, hole: Raster, size: Int): Scaled {
 }
 
 private fun withStructure(plain: Raster, window: Scaled, parameters: Parameters): Raster {
+    if (window.factor == 1) return plain // where the network sees the photo at its own scale its structure is the better one
     var small = plain
     for (band in parameters.bands.dropLast(1)) {
         val hole = window.hole
@@ -124,11 +125,12 @@ private fun transferred(
     val covered = Box(0, 0, minOf(hole.height, grid * cell), minOf(hole.width, grid * cell))
     val part = box.intersection(covered) ?: return null
     val best = chosenSources(found, parameters)
-    val corners = found.wanted.mapIndexed { i, (row, column) ->
+    val chosen = found.wanted.mapIndexed { i, (row, column) ->
         val (fromRow, fromColumn) = found.sources[best[i]]
         Patch(row * cell, column * cell, (fromRow - row) * cell, (fromColumn - column) * cell)
     }
     val low = enlarged(cells, cell, covered)
+    val corners = refined(chosen, low, known, grid, cell, parameters.patch)
     val added = detail(photo, low, part, corners, parameters.patch * cell)
     val pixels = Raster(part.height, part.width, 3)
     for (y in 0 until part.height) for (x in 0 until part.width * 3) {
