@@ -7,6 +7,7 @@ from benchmarks.ablations import command as ablations
 from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
+from benchmarks.votes import command as votes
 
 BENCHMARKS: dict[str, ModuleType] = {
     "latency": latency,
@@ -20,4 +21,5 @@ BENCHMARKS: dict[str, ModuleType] = {
     "teacher": teacher,
     "few_step": few_step,
     "ablations": ablations,
+    "votes": votes,
 }

@@ -97,6 +97,7 @@ def add_measuring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inception", metavar="NET", help="the Inception network that FID, sFID and KID are defined on")
     parser.add_argument("--inception-classes", metavar="NET", help="the same network's class probabilities, for Inception Score")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures, also per image")
+    parser.add_argument("--fills", type=Path, metavar="DIR", help="write every method's fills, and the photos, as PNG files")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help=f"write {SHEET_ROWS} of the images side by side")
 
 
@@ -127,6 +128,8 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
         check_output(args.sheet)
     if args.json:
         check_place(args.json)
+    if args.fills and args.fills.is_dir() and any(args.fills.iterdir()):
+        raise ValueError(f"--fills {args.fills}: is not empty; choose another folder")
     photos = find_photos(args.data)[: args.count]
     masks = _masks(args.masks)
     instruments, inception, unavailable = read_instruments(args)
@@ -141,7 +144,12 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
     seen = itertools.count()
 
     def keep(case: Case, fills: Mapping[str, Pixels]) -> None:
-        if next(seen) in kept:
+        number = next(seen)
+        if args.fills:
+            for name, image in {"photo": case.photo, **fills}.items():
+                (args.fills / name).mkdir(parents=True, exist_ok=True)
+                write_photo(args.fills / name / f"{number:04d}.png", image)
+        if number in kept:
             rows.append({"photo": case.photo, "hole": masked(case.photo, case.hole), **fills})
 
     # tqdm draws on stderr, with a rate and the time left, and only on a terminal.

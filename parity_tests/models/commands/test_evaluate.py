@@ -43,7 +43,7 @@ def command(data, tiny_checkpoint, tmp_path, capsys):
 
 
 def test_without_networks_what_is_missing_is_said(command, tmp_path):
-    code, out, err = command("--json", tmp_path / "out.json")
+    code, out, err = command("--json", tmp_path / "out.json", "--fills", tmp_path / "fills")
     assert code == 0, err
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["unavailable"] == {name: reason for name, (_, reason) in NEEDS.items()}
@@ -56,6 +56,15 @@ def test_without_networks_what_is_missing_is_said(command, tmp_path):
         assert low <= figures[name] <= high, name
     assert [row["family"] is not None for row in told["per_image"]] == [True] * 5
     assert sum(group["images"]["count"] for name, group in told["groups"].items() if name.startswith("hole")) == 5
+    assert sorted(folder.name for folder in (tmp_path / "fills").iterdir()) == sorted([*told["methods"], "photo"])
+    for index, row in enumerate(told["per_image"]):
+        photo, fill = (
+            read_photo(tmp_path / "fills" / name / f"{index:04d}.png").pixels.astype(float) for name in ("photo", "telea")
+        )
+        error = np.mean((photo - fill) ** 2)
+        assert 10 * np.log10(255**2 / error) == pytest.approx(row["psnr_db"]["telea"]), "the fills that were measured"
+    code, _, err = command("--fills", tmp_path / "fills")
+    assert (code, "is not empty; choose another folder" in err) == (2, True)
 
 
 def test_with_networks_everything_is_named_after_its_network(command, squeezenet, tmp_path):

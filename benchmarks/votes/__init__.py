@@ -1,0 +1,1 @@
+"""Votes: a page that asks people which of two fills looks more natural, and what their answers say."""
