@@ -1,13 +1,15 @@
 """Ablations: the table of the research, a queue of equal training runs that can be stopped and goes on where it was.
 
 Every run goes through the training loop of `python -m models train`. The same command with the same --out goes on; what is
-finished is not made again. The table is printed, and written where asked, as soon as one run is finished.
+finished is not made again. The table is written where asked after every run, and printed at the end.
 """
 
 import argparse
 import json
+import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         ToolchainMissing: Accelerate or TensorBoard is not installed.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run in progress is saved.
     """
-    from benchmarks.ablations.report import markdown, text
+    from benchmarks.ablations.report import text
 
     for path in (arguments.json, arguments.markdown):
         if path:
@@ -82,20 +84,27 @@ def run(arguments: argparse.Namespace) -> int:
     _settle(arguments.out, setting)
     if not arguments.perceptual:
         note("without --perceptual FILE there is no distance, and no row with a perceptual loss")
-    records = _carry_out(arguments, queue, paths, held_out)
-    if arguments.json:
-        content = {"setting": setting, "host": describe_host(), "rows": {n: plain(ROWS[n]) for n in names}, "runs": records}
-        write_atomically(arguments.json, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    records = _carry_out(arguments, queue, paths, held_out, lambda so_far: _write(arguments, setting, so_far))
+    _write(arguments, setting, records)
     if records:
-        if arguments.markdown:
-            command = f"python -m benchmarks {' '.join(sys.argv[1:])}".removesuffix(" ")
-            page = markdown(records, setting, command, str(describe_host()["cpu"]))
-            write_atomically(arguments.markdown, page.encode())
         print(text(records))
     left = len(queue) - len(records)
     if left:
         print(f"{len(records)} of {len(queue)} runs are finished; the same command goes on", file=sys.stderr)
     return OK
+
+
+def _write(arguments: argparse.Namespace, setting: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    """The table so far, where it was asked for."""
+    from benchmarks.ablations.report import markdown
+
+    if arguments.json:
+        rows = {name: plain(row) for name, row in ROWS.items()}
+        content = {"setting": setting, "host": describe_host(), "rows": rows, "runs": records}
+        write_atomically(arguments.json, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    if arguments.markdown and records:
+        page = markdown(records, setting, shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]), str(describe_host()["cpu"]))
+        write_atomically(arguments.markdown, page.encode())
 
 
 def _rows(arguments: argparse.Namespace) -> list[str]:
@@ -150,9 +159,13 @@ def _settle(folder: Path, setting: dict[str, Any]) -> None:
 
 
 def _carry_out(
-    arguments: argparse.Namespace, queue: list[tuple[str, int]], paths: list[Path], held_out: list[Path]
+    arguments: argparse.Namespace,
+    queue: list[tuple[str, int]],
+    paths: list[Path],
+    held_out: list[Path],
+    each: Callable[[list[dict[str, Any]]], None],
 ) -> list[dict[str, Any]]:
-    """Make every run that is not finished; returns the finished ones."""
+    """Make every run that is not finished; returns the finished ones, and tells ``each`` of them after every run."""
     began = time.monotonic()
     records: list[dict[str, Any]] = []
     photos: Photos | None = None
@@ -169,6 +182,7 @@ def _carry_out(
             if record is None:
                 break
             write_atomically(file, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+            each([*records, record])
         records.append(_read(file))
     return records
 

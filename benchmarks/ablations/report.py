@@ -1,9 +1,9 @@
 """The table of what has been run, as text, as Markdown and as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.ablations.claims import CLAIMS, DETAIL, DISTANCE, PSNR, design_of_critics
+from benchmarks.ablations.claims import CLAIMS, CRITICS, DETAIL, DISTANCE, GENERATORS, MISSING, PSNR, design_of_critics
 from benchmarks.ablations.measure import LATTICE
 from models.system.text_table import table
 
@@ -48,8 +48,19 @@ def _cell(seeds: Sequence[Mapping[str, float]], name: str, column: tuple[str, st
 def verdicts(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """(takeaway, verdict, figures behind it) of all nine."""
     rows = by_row(records)
-    found = [(c.says, c.verdict(rows), "; ".join(one.text(rows) for one in c.comparisons)) for c in CLAIMS]
-    found.insert(1, ("The results depend more on the design of the discriminators", *design_of_critics(rows)))
+
+    def qualified(verdict: str, names: Iterable[str]) -> str:
+        once = verdict != MISSING and min(len(rows[name]) for name in names) < 2
+        return f"{verdict} by one seed" if once else verdict
+
+    found = []
+    for claim in CLAIMS:
+        names = [name for one in claim.comparisons for name in (one.more, one.less)]
+        figures = "; ".join(one.text(rows) for one in claim.comparisons)
+        found.append((claim.says, qualified(claim.verdict(rows), names), figures))
+    verdict, figures = design_of_critics(rows)
+    names = [*CRITICS, *(name for pair in GENERATORS for name in pair)]
+    found.insert(1, ("The results depend more on the design of the discriminators", qualified(verdict, names), figures))
     return found
 
 
@@ -82,20 +93,29 @@ def markdown(records: Sequence[Mapping[str, Any]], setting: Mapping[str, Any], c
             f"{start}; adversarial weight 0.2 in all, L1 in the hole 1. Measured on {setting['count']} photos that were not in "
             f"training. Host: {host}.",
             "",
-            f"Mean over {seeds} seed{'s' if seeds > 1 else ''}; in brackets the least and the largest. Two seeds give a range "
-            "and no confidence interval: differences inside the ranges mean nothing. Detail and lattice: the photos have 1. "
-            "Lattice is the largest share of energy at periods 2, 4 and 8. The first row is what all others are changed from.",
+            f"{_spread(seeds)} Detail and lattice: the photos have 1. Lattice is the largest share of energy at periods 2, 4 "
+            "and 8. The first row is what all others are changed from.",
             "",
             *grid,
             "",
             "## The talk's takeaways",
             "",
             "Confirmed: every seed of the row that is said to have more is above every seed of the other one, in all figures "
-            "named. Contradicted: the other way round in one of them. Undecided: the ranges overlap.",
+            "named. Contradicted: the other way round in one of them. Undecided: the ranges overlap. By one seed: there is "
+            "no range to overlap, and another seed may say otherwise.",
             "",
             *claims,
             "",
         ]
+    )
+
+
+def _spread(seeds: int) -> str:
+    if seeds == 1:
+        return "One seed so far, so nothing is known of the spread."
+    return (
+        f"Mean over at most {seeds} seeds; in brackets the least and the largest, which is a range and no confidence interval: "
+        "differences inside it mean nothing."
     )
 
 

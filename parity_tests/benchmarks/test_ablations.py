@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.__main__ import main
-from benchmarks.ablations import claims
+from benchmarks.ablations import claims, report
 from benchmarks.ablations.measure import fill_of
 from benchmarks.ablations.rows import ADVERSARIAL_WEIGHT, REFERENCE, ROWS, Row, configuration, runs
 from benchmarks.ablations.variants import on_pixels, prepare
@@ -190,3 +190,16 @@ def test_verdicts():
     figures |= seen({"pixel generator, wavelet critic": ((20, 0.5, 0.7, 1.0), (20, 0.5, 0.8, 1.0))})
     # Critics move the mean from 0.055 to 0.75, generators by at most 0.5, seeds by 0.1.
     assert claims.design_of_critics(figures)[0] == "confirmed"
+
+
+def test_one_seed_is_said_to_be_one():
+    records = [{"row": row, "seed": n, "figures": one} for row, seeds in seen(SEEN).items() for n, one in enumerate(seeds)]
+    both = [verdict for _, verdict, _ in report.verdicts(records)]
+    once = [verdict for _, verdict, _ in report.verdicts([record for record in records if record["seed"] == 0])]
+    assert both[0] == "confirmed"
+    assert once[0] == "confirmed by one seed"
+    assert once[-1] == both[-1] == "not measured"
+    assert "One seed so far" in report.markdown(records[:1], dict.fromkeys(("steps", "batch"), 2) | OTHERS, "command", "host")
+
+
+OTHERS = {"spec": "tiny", "size": 32, "init": None, "count": 3}
