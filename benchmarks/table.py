@@ -4,9 +4,11 @@ from types import ModuleType
 
 from benchmarks import few_step, fill, quality, startup, teacher, thin, training
 from benchmarks.ablations import command as ablations
+from benchmarks.adb import command as adb
 from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
+from benchmarks.report import command as report
 from benchmarks.votes import command as votes
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -15,6 +17,8 @@ BENCHMARKS: dict[str, ModuleType] = {
     "fill": fill,
     "thin": thin,
     "phone": phone,
+    "adb": adb,
+    "report": report,
     "standins": standins,
     "startup": startup,
     "training": training,

@@ -1,7 +1,7 @@
 """Who takes part: artefacts, the network in PyTorch, other people's networks, classical methods, and single convolutions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,9 @@ class Field:
     skipped: Skipped = field(default_factory=dict)
 
 
+FILLED = ("fp32", "w8a8")
+"""Schemes of which the whole fill is measured too; what is done around the network is the same for all."""
+
 RUNTIME_OF = {
     "onnx": ("onnxruntime", "CPUExecutionProvider"),
     "litert": ("ai-edge-litert", "XNNPACK"),
@@ -110,6 +113,8 @@ def add_artefacts(into: Field, folders: Iterable[Path], checkpoint: Path | None,
         for kind, label in (("eager", EAGER), ("compiled", COMPILED))[: 1 + compiled]:
             references.setdefault(f"{label} {suffix}", _reference(kind, f"{label} {suffix}", manifest, path, digest))
         artefacts.append(_artefact(folder, name, manifest, f"{EAGER} {suffix}"))
+        if manifest.backend == "onnx" and manifest.io == "uint8" and manifest.scheme in FILLED:
+            artefacts.append(_whole_fill(artefacts[-1]))
     into.candidates += [*references.values(), *artefacts]
 
 
@@ -142,6 +147,20 @@ def _artefact(folder: Path, name: str, manifest: Manifest, reference: str) -> Ca
         _about(name, manifest.scheme, manifest.size, manifest.size_bytes, digest, manifest.checkpoint_sha256),
         manifest.macs,
         reference=reference,
+    )
+
+
+def _whole_fill(artefact: Candidate) -> Candidate:
+    """The same artefact with everything that ``inpaint`` does around it."""
+    name = f"{artefact.name} + detail"
+    return replace(
+        artefact,
+        name=name,
+        spec={**artefact.spec, "kind": "fill"},
+        artifact={**artefact.artifact, "name": name},
+        macs=None,
+        note="+ detail: the whole fill of a 256x256 photo, the network and what is copied from around the hole",
+        reference=None,
     )
 
 

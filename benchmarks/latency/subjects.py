@@ -51,6 +51,21 @@ def _artefact(spec: Spec) -> Load:
     return _over_probes(lambda: runtime.load(model, spec["threads"]), spec, model)
 
 
+def _fill(spec: Spec) -> Load:
+    """``folder``, ``backend``: a whole fill, the network and the detail from around the hole, of a photo of its size."""
+    from export.artifact.loading import load_artefact
+    from export.parity import probes
+
+    IMPORTS[spec["backend"]]()
+    probe = probes(spec["size"])[0]
+
+    def load() -> Subject:
+        artefact = load_artefact(spec["folder"], spec["threads"])
+        return Subject(lambda: artefact.fill(probe.image, probe.mask[:, :, 0]))
+
+    return load
+
+
 def _import_onnxruntime() -> None:
     from models.system.privacy import import_onnxruntime
 
@@ -192,6 +207,7 @@ def _convolution(spec: Spec) -> Load:
 
 SUBJECTS: dict[str, Callable[[Spec], Load]] = {
     "artefact": _artefact,
+    "fill": _fill,
     "eager": functools.partial(_torch, compiled=False),
     "compiled": functools.partial(_torch, compiled=True),
     "peer": _peer,

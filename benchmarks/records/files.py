@@ -1,7 +1,7 @@
 """Files of records: one record or a list of them in each; read whole, or refused with a line that names the file."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def newest(records: Iterable[Record]) -> list[Record]:
     return list({identity(record): record for record in records}.values())
 
 
-def identity(record: Record) -> tuple[object, ...]:
+def identity(record: Mapping[str, Any]) -> tuple[object, ...]:
     """What a record is about: two of the same are repeats."""
     host = record["host"]
     device = host.get("cpu") or host.get("user_agent") or host.get("model") or host.get("core")

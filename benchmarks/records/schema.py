@@ -185,7 +185,7 @@ KINDS: Mapping[str, Check] = {
         artifact=ARTEFACT,
         runtime=RUNTIME,
         host=fields(core=text, emulator=text),
-        instructions=fields(per_run=number, repeats=number, spread=number),
+        instructions=fields(per_run=number),
         run=RUN,
     ),
     "command": fields(
@@ -205,7 +205,7 @@ KINDS: Mapping[str, Check] = {
     ),
 }
 """``cpu_p50``: seconds of processor time, which other work moves less. ``thermal_*``: Android's thermal status, 0 none to
-6 shutdown. ``spread``: (most - fewest) / median over the repeats."""
+6 shutdown."""
 
 
 def check(record: object) -> dict[str, Any]:
