@@ -7,7 +7,7 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  bands: [8, 4], patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
+  band: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
   seamLevels: 4, seamLimit: 48,
 });
 
@@ -185,8 +185,7 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
   if (!parameters) return enlarged(small, window.factor, box);
   if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow)) return cut(small, box);
   const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
-  small = anyHole ? withStructure(plain, window, parameters) : plain;
-  const filled = withDetail(photo, hole, box, small, window, parameters);
+  const filled = withDetail(photo, hole, box, plain, window, parameters);
   fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, parameters.fade), parameters.fade);
   const around = {
     top: Math.max(0, box.top - 1), left: Math.max(0, box.left - 1),
@@ -243,29 +242,11 @@ function scaled(photo, hole, size) {
         for (let c = 0; c < 3; c++)
           picture.data[(y * size + x) * 3 + c] = floorDiv(total.data[source * 3 + c] + floorDiv(known, 2), known);
     }
-  return { factor, picture, hole: smallHole, limits: [height, width] };
-}
-
-function withStructure(small, window, parameters) {
-  const hole = window.hole;
-  if (window.factor === 1) return small; // where the network sees the photo at its own scale its structure is the better one
-  for (const band of parameters.bands.slice(0, -1)) {
-    const found = transferred(small, hole, window.limits, boundingBox(hole), small, band, band, parameters);
-    if (!found) continue;
-    const { part, pixels } = found;
-    small = { ...small, data: new Uint8Array(small.data) };
-    for (let y = part.top; y < part.bottom; y++)
-      for (let x = part.left; x < part.right; x++)
-        if (hole.data[y * hole.width + x])
-          for (let c = 0; c < 3; c++)
-            small.data[(y * small.width + x) * 3 + c] = pixels.data[((y - part.top) * pixels.width + x - part.left) * 3 + c];
-  }
-  return small;
+  return { factor, picture, hole: smallHole };
 }
 
 function withDetail(photo, hole, box, small, window, parameters) {
-  const band = parameters.bands.at(-1);
-  const found = transferred(photo, hole, [hole.height, hole.width], box, small, band, band * window.factor, parameters);
+  const found = transferred(photo, hole, box, small, window.factor, parameters);
   // Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
   const covers = found && Object.keys(box).every((edge) => found.part[edge] === box[edge]);
   if (covers) return found.pixels;
@@ -277,8 +258,8 @@ function withDetail(photo, hole, box, small, window, parameters) {
   return filled;
 }
 
-function transferred(photo, hole, limits, box, small, band, cell, parameters) {
-  const grid = floorDiv(small.height, band);
+function transferred(photo, hole, box, small, factor, parameters) {
+  const { band } = parameters, grid = floorDiv(small.height, band), cell = band * factor;
   if (grid === 0) return null;
   const cells = means(small, grid, band);
   const reached = new Uint8Array(grid * grid), known = new Uint8Array(grid * grid);
@@ -290,7 +271,7 @@ function transferred(photo, hole, limits, box, small, band, cell, parameters) {
       for (let y = top; y < bottom && !any; y++)
         for (let at = y * hole.width + left, end = y * hole.width + right; at < end; at++) any |= hole.data[at];
       const near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right;
-      const inside = top + cell <= limits[0] && left + cell <= limits[1];
+      const inside = top + cell <= hole.height && left + cell <= hole.width;
       reached[row * grid + column] = any && near ? 1 : 0;
       known[row * grid + column] = !any && inside ? 1 : 0;
     }

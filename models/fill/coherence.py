@@ -18,7 +18,7 @@ def chosen_sources(found: Matches, parameters: Parameters) -> Positions:
 
     Args:
         found: distances of patches and sources.
-        parameters: all but ``bands``, ``samples`` and those of the seam are used.
+        parameters: all but ``band``, ``samples`` and those of the seam are used.
 
     Returns:
         (Q,) index into ``found.sources`` for each wanted patch. Of equally good ones the first.

@@ -8,8 +8,7 @@ class Parameters:
     """What the fill of a window depends on beside the pixels. Changing one changes results: the golden files hold the defaults.
 
     Attributes:
-        bands: sides of the cells in pixels of the network, coarse to fine. What is larger than a cell of the first is the
-            network's, what is smaller the photo's; each further one copies finer detail onto what the one before it has made.
+        band: side of the cells in pixels of the network. Larger things are the network's, smaller ones the photo's.
         patch: side in cells of the patches that are compared and copied; neighbours overlap by half.
         samples: a patch is compared by its means in ``samples`` x ``samples`` parts.
         coherence: what a neighbour is worth whose source continues into a patch's own, in 1/256 of a usual distance.
@@ -28,7 +27,7 @@ class Parameters:
         seam_limit: largest correction at the border, in levels of 256.
     """
 
-    bands: tuple[int, ...] = (8, 4)
+    band: int = 4
     patch: int = 4
     samples: int = 4
     coherence: int = 256

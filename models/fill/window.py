@@ -31,13 +31,11 @@ class Scaled:
         factor: side of a network's pixel in the window's pixels.
         image: (size, size, 3) uint8: means over blocks, 0 in the hole; what is missing to a square is mirrored.
         hole: (size, size) bool.
-        shape: rows and columns of ``image`` that are not mirrored.
     """
 
     factor: int
     image: Pixels
     hole: Bools
-    shape: tuple[int, int]
 
 
 def scaled(photo: Pixels, hole: Bools, size: int) -> Scaled:
@@ -53,7 +51,7 @@ def scaled(photo: Pixels, hole: Bools, size: int) -> Scaled:
     small, small_hole = known_means(whole(photo, factor), whole(hole, factor), factor)
     margins = [(0, size - side) for side in small_hole.shape]
     image = np.pad(small, [*margins, (0, 0)], mode="symmetric")
-    return Scaled(factor, image, np.pad(small_hole, margins, mode="symmetric"), small_hole.shape)
+    return Scaled(factor, image, np.pad(small_hole, margins, mode="symmetric"))
 
 
 def fill_window(
@@ -82,8 +80,7 @@ def fill_window(
     if asked and window.factor == 1 and _is_shallow(hole, box, parameters.shallow):
         return small[box.slices]
     plain = with_tone_of_the_border(small, window.hole) if asked else small
-    structured = _with_structure(plain, window, parameters) if asked else plain
-    filled = _with_detail(photo, hole, box, structured, window, parameters)
+    filled = _with_detail(photo, hole, box, plain, window, parameters)
     _fade_in(filled, hole, box, plain, window.factor, parameters.fade)
     around = Box(max(0, box.top - 1), max(0, box.left - 1), min(len(hole), box.bottom + 1), min(hole.shape[1], box.right + 1))
     pixels = photo[around.slices].copy()
@@ -105,26 +102,9 @@ def bounding_box(hole: Bools) -> Box:
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def _with_structure(small: Pixels, window: Scaled, parameters: Parameters) -> Pixels:
-    """The fill at the network's resolution, with what is smaller than coarse cells copied from around the hole.
-
-    Where the network sees the photo at its own scale its structure is the better one.
-    """
-    if window.factor == 1:
-        return small
-    for band in parameters.bands[:-1]:
-        found = _transferred(small, window.hole, window.shape, bounding_box(window.hole), small, band, band, parameters)
-        if found is not None:
-            part, pixels = found
-            small = small.copy()
-            np.copyto(small[part.slices], pixels, where=window.hole[part.slices][:, :, None])
-    return small
-
-
 def _with_detail(photo: Pixels, hole: Bools, box: Box, small: Pixels, window: Scaled, parameters: Parameters) -> Pixels:
-    """The hole's box at the photo's resolution, with what is smaller than the finest cells copied from the photo."""
-    band = parameters.bands[-1]
-    found = _transferred(photo, hole, hole.shape, box, small, band, band * window.factor, parameters)
+    """The hole's box at the photo's resolution, with what is smaller than cells copied from the photo."""
+    found = _transferred(photo, hole, box, small, window.factor, parameters)
     if found is not None and found[0] == box:
         return found[1]
     # Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
@@ -146,38 +126,28 @@ def _fade_in(filled: Pixels, hole: Bools, box: Box, plain: Pixels, factor: int, 
 
 
 def _transferred(
-    photo: Pixels,
-    hole: Bools,
-    limits: tuple[int, ...],
-    box: Box,
-    small: Pixels,
-    band: int,
-    cell: int,
-    parameters: Parameters,
+    photo: Pixels, hole: Bools, box: Box, small: Pixels, factor: int, parameters: Parameters
 ) -> tuple[Box, Pixels] | None:
     """The low band of a fill plus detail of the photo.
 
     Args:
         photo: (H, W, 3) uint8: where detail comes from.
         hole: (H, W) bool: where it does not come from.
-        limits: rows and columns of ``photo`` that are the photo's; what lies beyond is mirrored.
         box: what is wanted.
         small: (size, size, 3) uint8, the fill so far; its means over cells are the low band.
-        band: side of a cell in pixels of ``small``.
-        cell: the same in pixels of ``photo``.
+        factor: side of its pixels in pixels of ``photo``.
         parameters: of the fill.
 
     Returns:
         The part of the box that cells cover, and its pixels; None: there is no source.
     """
-    grid = len(small) // band
+    grid, cell = len(small) // parameters.band, parameters.band * factor
     if grid == 0:
         return None
-    cells = means(small[: grid * band, : grid * band], band)
+    cells = means(small[: grid * parameters.band, : grid * parameters.band], parameters.band)
     holes, corners = _hole_cells(hole, cell, grid), np.arange(grid) * cell
     rows, columns = (corners > box.top - cell) & (corners < box.bottom), (corners > box.left - cell) & (corners < box.right)
-    inside = np.logical_and.outer(corners + cell <= limits[0], corners + cell <= limits[1])
-    known = inside & ~holes
+    known = ~holes & np.logical_and.outer(corners + cell <= hole.shape[0], corners + cell <= hole.shape[1])
     found = matches(cells, holes & np.logical_and.outer(rows, columns), known, parameters)
     part = box.intersection(Box(0, 0, grid * cell, grid * cell))
     if found is None or part is None:

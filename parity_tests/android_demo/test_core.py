@@ -52,7 +52,7 @@ def unpacked(name: str, folder: Path) -> Path:
     if parameters is None:
         lines["parameters"] = "none"
     else:
-        lines |= {**parameters, "parameters": "some", "bands": ",".join(map(str, parameters["bands"]))}
+        lines |= {**parameters, "parameters": "some"}
     (folder / "case.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
     return folder
 

@@ -48,7 +48,7 @@ def test_only_pixels_near_the_border_depend_on_the_fade():
     hole[20:44, 18:46] = True
 
     def fill(fade):
-        parameters = dataclasses.replace(DEFAULTS, bands=(4,), patch=2, samples=2, seam_limit=0, fade=fade)
+        parameters = dataclasses.replace(DEFAULTS, band=4, patch=2, samples=2, seam_limit=0, fade=fade)
         return fill_window(photo, hole, lambda image, _: np.full_like(image, 100), 64, parameters)
 
     without, different = fill(1), (fill(4) != fill(1)).any(axis=2)

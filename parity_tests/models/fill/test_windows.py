@@ -17,7 +17,7 @@ from models.runner import torch_run
 from parity_tests.support.small import small_generator
 
 SIZE = 16
-SMALL = Parameters(bands=(2, 1), patch=4, samples=2)
+SMALL = Parameters(band=1, patch=4, samples=2)
 """Patches that fit into a network of this size several times."""
 ASTRONAUT = np.ascontiguousarray(skimage.data.astronaut())
 network = torch_run(small_generator(), SIZE)

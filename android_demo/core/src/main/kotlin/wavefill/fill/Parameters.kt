@@ -2,7 +2,7 @@ package wavefill.fill
 
 /** What the fill does with detail from the photo; docs/fill.md has what each is for and how it was measured. */
 data class Parameters(
-    val bands: List<Int> = listOf(8, 4),
+    val band: Int = 4,
     val patch: Int = 4,
     val samples: Int = 4,
     val coherence: Int = 256,

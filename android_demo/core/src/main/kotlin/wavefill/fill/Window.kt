@@ -1,7 +1,7 @@
 package wavefill.fill
 
 /** What the network is asked of a window: models/fill/window.py. */
-internal class Scaled(val factor: Int, val image: Raster, val hole: Raster, val rows: Int, val columns: Int)
+internal class Scaled(val factor: Int, val image: Raster, val hole: Raster)
 
 /** Fill one window; the box in it that is wanted, whose hole pixels alone are meant to be used. */
 internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int, parameters: Parameters?, box: Box): Raster {
@@ -18,8 +18,7 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
     val shallow = parameters.shallow
     if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) return small.cut(box)
     val plain = if (asked) withToneOfTheBorder(small, window.hole) else small
-    val structured = if (asked) withStructure(plain, window, parameters) else plain
-    val filled = withDetail(photo, hole, box, structured, window, parameters)
+    val filled = withDetail(photo, hole, box, plain, window, parameters)
     fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, parameters.fade), parameters.fade)
     val around = Box(maxOf(0, box.top - 1), maxOf(0, box.left - 1), minOf(hole.height, box.bottom + 1), minOf(hole.width, box.right + 1))
     val pixels = photo.cut(around)
@@ -72,27 +71,11 @@ internal fun scaled(photo: Raster, hole: Raster, size: Int): Scaled {
             for (c in 0 until 3) image[(y * size + x) * 3 + c] = (total[source * 3 + c] + known / 2) / known
         }
     }
-    return Scaled(factor, image, smallHole, height, width)
-}
-
-private fun withStructure(plain: Raster, window: Scaled, parameters: Parameters): Raster {
-    if (window.factor == 1) return plain // where the network sees the photo at its own scale its structure is the better one
-    var small = plain
-    for (band in parameters.bands.dropLast(1)) {
-        val hole = window.hole
-        val (part, pixels) = transferred(small, hole, window.rows, window.columns, boundingBox(hole), small, band, band, parameters) ?: continue
-        small = small.copy()
-        for (y in part.top until part.bottom) for (x in part.left until part.right) {
-            if (!hole.has(y * hole.width + x)) continue
-            for (c in 0 until 3) small.data[(y * small.width + x) * 3 + c] = pixels.data[((y - part.top) * pixels.width + x - part.left) * 3 + c]
-        }
-    }
-    return small
+    return Scaled(factor, image, smallHole)
 }
 
 private fun withDetail(photo: Raster, hole: Raster, box: Box, small: Raster, window: Scaled, parameters: Parameters): Raster {
-    val band = parameters.bands.last()
-    val found = transferred(photo, hole, hole.height, hole.width, box, small, band, band * window.factor, parameters)
+    val found = transferred(photo, hole, box, small, window.factor, parameters)
     // Without a source, and in the margin that no cell covers where a network's size is no multiple of one, it is scaled up.
     val filled = enlarged(small, window.factor, box)
     val (part, pixels) = found ?: return filled
@@ -104,10 +87,10 @@ private fun withDetail(photo: Raster, hole: Raster, box: Box, small: Raster, win
 }
 
 /** The low band of a fill plus detail of the photo, over the part of a box that cells cover; null: there is no source. */
-private fun transferred(
-    photo: Raster, hole: Raster, rows: Int, columns: Int, box: Box, small: Raster, band: Int, cell: Int, parameters: Parameters,
-): Pair<Box, Raster>? {
+private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, factor: Int, parameters: Parameters): Pair<Box, Raster>? {
+    val band = parameters.band
     val grid = small.height / band
+    val cell = band * factor
     if (grid == 0) return null
     val cells = means(small, grid, band)
     val reached = BooleanArray(grid * grid)
@@ -119,7 +102,7 @@ private fun transferred(
         for (y in top until minOf(top + cell, hole.height)) for (x in left until minOf(left + cell, hole.width)) any = any || hole.has(y * hole.width + x)
         val near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right
         reached[row * grid + column] = any && near
-        known[row * grid + column] = !any && top + cell <= rows && left + cell <= columns
+        known[row * grid + column] = !any && top + cell <= hole.height && left + cell <= hole.width
     }
     val found = matches(cells, reached, known, parameters) ?: return null
     val covered = Box(0, 0, minOf(hole.height, grid * cell), minOf(hole.width, grid * cell))
