@@ -1,6 +1,7 @@
 """The fill in Kotlin, on the JVM, makes every golden image byte for byte."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,27 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from android_demo.packaging.kotlin import LIBRARY, compiled
+from android_demo.packaging.places import DEMO, missing_for_junit
+from parity_tests.android_demo.java import java
 from parity_tests.models.fill.goldens import CASES, FOLDER
 
-ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "android_demo"
-COMPILER = DEMO / "node_modules" / "kotlin-compiler" / "bin" / "kotlinc"
+FILL = DEMO / "core" / "src" / "main" / "kotlin" / "wavefill" / "fill"
+RUNNER = DEMO / "core" / "src" / "test" / "kotlin" / "wavefill" / "fill" / "GoldenRunner.kt"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("java") is None, reason="no Java here, which the Kotlin compiler needs"),
-    pytest.mark.skipif(not COMPILER.is_file(), reason="`make kotlin` has not installed the Kotlin compiler"),
+    pytest.mark.skipif(missing_for_junit() is not None, reason=str(missing_for_junit())),
 ]
-
-
-def compiled(sources: Path, jar: Path) -> Path:
-    """A JAR of the Kotlin files below a folder, with Kotlin's own library in it."""
-    files = sorted(sources.rglob("*.kt"))
-    # For Java 8, as Android's tools want it; warnings are errors here, too.
-    command = ["bash", COMPILER, "-Werror", "-jvm-target", "1.8", "-include-runtime", "-d", jar, *files]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=280, check=False)
-    assert done.returncode == 0, done.stderr
-    return jar
 
 
 def unpacked(name: str, folder: Path) -> Path:
@@ -57,22 +49,15 @@ def unpacked(name: str, folder: Path) -> Path:
     return folder
 
 
-def run(jar: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
+def run(jar: str | None, *folders: Path) -> subprocess.CompletedProcess[str]:
     """The golden runner on some cases."""
-    command = ["java", "-cp", jar, "wavefill.fill.GoldenRunnerKt", *folders]
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
-
-
-@pytest.fixture(scope="module")
-def jar(tmp_path_factory):
-    """The core, compiled once."""
-    return compiled(DEMO / "core", tmp_path_factory.mktemp("core") / "core.jar")
+    return java(["wavefill.fill.GoldenRunnerKt", *folders], classes=jar)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_kotlin_makes_the_golden_image(jar, tmp_path, name):
+def test_kotlin_makes_the_golden_image(tmp_path, name):
     folder = unpacked(name, tmp_path / name)
-    done = run(jar, folder)
+    done = run(None, folder)
     assert done.returncode == 0, done.stderr
     golden = json.loads((FOLDER / name / "case.json").read_text())
     expected = np.asarray(Image.open(FOLDER / name / golden["result"]))
@@ -91,12 +76,12 @@ def test_kotlin_makes_the_golden_image(jar, tmp_path, name):
 )
 def test_a_slip_is_caught(tmp_path, file, right, wrong):
     """Planted errors, one in each of some parts; every one shows in some case."""
-    shutil.copytree(DEMO / "core", tmp_path / "core")
-    place = next((tmp_path / "core").rglob(file))
+    shutil.copytree(FILL, tmp_path / "fill")
+    place = tmp_path / "fill" / file
     source = place.read_text()
     assert source.count(right) == 1
     place.write_text(source.replace(right, wrong))
-    jar = compiled(tmp_path / "core", tmp_path / "core.jar")
+    jar = f"{compiled([*(tmp_path / 'fill').glob('*.kt'), RUNNER])}{os.pathsep}{LIBRARY}"
     caught = 0
     for name in CASES:
         folder = unpacked(name, tmp_path / name)
