@@ -8,12 +8,13 @@ TOOLS := .cache/tools
 WORKERS ?= logical
 PYTEST := $(RUN) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup phone kotlin lock audit export verify test test-all test-fast fuzz kills lint clean
+.PHONY: help setup phone kotlin apk lock audit export verify test test-all test-fast fuzz kills lint clean
 
 help:
 	@echo "make setup      create $(VENV) and install the pinned packages"
 	@echo "make phone      install ONNX Runtime Web, for the phone page and the tests in JavaScript (needs Node.js)"
 	@echo "make kotlin     install the Kotlin compiler and ONNX Runtime for Android, for the Android core (needs Node.js and Java)"
+	@echo "make apk        build the Android app, build/wavefill.apk, from packages alone (docs/android.md says which)"
 	@echo "make export     write all nine artefacts of the committed checkpoint into artifacts/"
 	@echo "make verify     measure the artefacts again and compare them with their manifests"
 	@echo "make test       lint, types and every test that a change can break, in about six minutes on two cores"
@@ -44,6 +45,10 @@ kotlin: $(KOTLIN)
 $(KOTLIN): android_demo/package.json android_demo/package-lock.json
 	npm ci --prefix android_demo --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+apk: $(STAMP) $(KOTLIN)
+	$(RUN) -m export onnx --scheme w8a8
+	$(RUN) -m android_demo.packaging
 
 $(PHONE): benchmarks/phone/package.json benchmarks/phone/package-lock.json
 	npm ci --prefix benchmarks/phone --ignore-scripts --no-audit --no-fund
