@@ -8,6 +8,7 @@ folder; Ctrl-C keeps what was measured, and the same command goes on from there.
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -111,7 +112,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     host = this_host()
     if host["busy"]:
-        note(f"load {host['load_1min']} on {host['cores']} cores: other work is running, quote ratios only")
+        what = "other work is running: of these figures only processor times on one thread say something"
+        note(f"load {host['load_1min']} on {host['cores']} cores: {what}")
     field = _field(arguments)
     for name, reason in field.skipped.items():
         note(f"{name} is not measured: {reason}")
@@ -237,7 +239,21 @@ def _is(record: dict[str, Any], threads: int) -> bool:
     return bool(record["runtime"]["threads"] == threads)
 
 
-HEADS = ("MB", "median", "min", "p90", "p99", "last/first", "load", "first", "peak MB", "GFLOP/s", "share", "times eager")
+HEADS = (
+    "MB",
+    "median",
+    "processor",
+    "min",
+    "p90",
+    "p99",
+    "last/first",
+    "load",
+    "first",
+    "peak MB",
+    "GFLOP/s",
+    "share",
+    "times eager",
+)
 
 
 def _table(found: Sequence[dict[str, Any]], threads: int) -> str:
@@ -255,7 +271,9 @@ def _cells(one: dict[str, Any], eager: float | None) -> list[str]:
     length = one["artifact"]["bytes"]
     return [
         f"{length / 1e6:.2f}" if length else "",
-        *(f"{times[key]:.2f}" for key in ("p50", "min", "p90", "p99")),
+        f"{times['p50']:.2f}",
+        f"{statistics.median(ms for ms in one['processor_ms'] if ms is not None):.2f}",
+        *(f"{times[key]:.2f}" for key in ("min", "p90", "p99")),
         f"{times['last_tenth'] / times['first_tenth']:.2f}",
         f"{times['load']:.0f}",
         f"{times['first']:.1f}",

@@ -38,14 +38,14 @@ def records(
     for one in known:
         if one.family == CONVOLUTION and one.macs:
             numbers = str(one.artifact["scheme"])
-            best[numbers] = max(best.get(numbers, 0.0), _gflops(one, measured[one.name]) or 0.0)
+            best[numbers] = max(best.get(numbers, 0.0), _gflops(one, measured[one.name], threads) or 0.0)
     return [check(_record(one, measured[one.name], best, threads, dict(host), dict(run))) for one in known]
 
 
 def _record(
     one: Candidate, measured: Measured, best: Mapping[str, float], threads: int, host: dict[str, Any], run: dict[str, Any]
 ) -> dict[str, Any]:
-    rate = _gflops(one, measured)
+    rate = _gflops(one, measured, threads)
     scheme = one.artifact["scheme"]
     ceiling = best.get(NUMBERS_OF.get(scheme, scheme or "fp32")) if one.runtime[0] == "onnxruntime" else None
     if ceiling is None and scheme == "fp16" and one.runtime[0] == "onnxruntime":
@@ -68,6 +68,7 @@ def _record(
             **describe(measured.times),
         },
         "rounds_ms": [None if ms is None else round(ms, 4) for ms in measured.rounds],
+        "processor_ms": [None if ms is None else round(ms, 4) for ms in measured.processor],
         "memory_mb": {**measured.load["memory_mb"], "steady_peak": measured.steady_peak_mb},
         "work": {
             "macs": one.macs,
@@ -81,6 +82,11 @@ def _record(
     }
 
 
-def _gflops(one: Candidate, measured: Measured) -> float | None:
-    """10^9 operations in a second, two for each multiply-accumulate, at the median."""
-    return None if one.macs is None else 2 * one.macs / statistics.median(measured.times) / 1e6
+def _gflops(one: Candidate, measured: Measured, threads: int) -> float | None:
+    """10^9 operations in a second, two for each multiply-accumulate, at the median.
+
+    On one thread of processor time: on a busy host a run of some milliseconds ends before its core is taken away, a longer one
+    waits, and seconds would flatter the shorter. On several threads there is no such measure, because waiting threads spin.
+    """
+    times = measured.times if threads > 1 else [ms for ms in measured.processor if ms is not None]
+    return None if one.macs is None else 2 * one.macs / statistics.median(times) / 1e6

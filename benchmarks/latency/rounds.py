@@ -31,6 +31,7 @@ class Measured:
     Attributes:
         load: answer to ``load``.
         rounds: milliseconds by round; None where it was left out.
+        processor: milliseconds of processor time of all its threads, by round.
         steady_peak_mb: peak memory while it was run.
         profile: answer to ``profile``; empty where there is none.
         fidelity: part ``fidelity`` of its record.
@@ -39,6 +40,7 @@ class Measured:
 
     load: dict[str, Any] = field(default_factory=dict)
     rounds: list[float | None] = field(default_factory=list)
+    processor: list[float | None] = field(default_factory=list)
     steady_peak_mb: float = 0.0
     profile: dict[str, Any] = field(default_factory=dict)
     fidelity: dict[str, Any] | None = None
@@ -136,6 +138,7 @@ def measure(
                 one = journal.measured[name]
                 if not (_due(one, index, rounds, seconds) and _guarded(name, workers, one, _running(one, pause_s))):
                     one.rounds.append(None)
+                    one.processor.append(None)
             journal.save()
         for name in progress(sorted(workers), "operators"):
             one = journal.measured[name]
@@ -180,7 +183,9 @@ def _running(one: Measured, pause_s: float) -> Callable[[Worker], None]:
     def work(worker: Worker) -> None:
         time.sleep(pause_s)
         last = next((ms for ms in reversed(one.rounds) if ms is not None), one.load["first_ms"])
-        one.rounds.append(worker.ask("run", warm=0 if last > SLOW_MS else 1)["ms"])
+        ran = worker.ask("run", warm=0 if last > SLOW_MS else 1)
+        one.rounds.append(ran["ms"])
+        one.processor.append(ran["processor_ms"])
 
     return work
 

@@ -1,6 +1,7 @@
 """What is said of many times of one thing; the same words as the phone page's ``statistics.js``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,12 @@ def describe(times: Sequence[float]) -> dict[str, float]:
         "first_tenth": float(np.mean(times[:tenth])),
         "last_tenth": float(np.mean(times[-tenth:])),
     }
+
+
+def rounds_of(record: Mapping[str, Any]) -> Sequence[float | None]:
+    """The times of a record that are compared: on one thread processor time, which other work on the host moves least."""
+    rounds: Sequence[float | None] = record["processor_ms" if record["runtime"]["threads"] == 1 else "rounds_ms"]
+    return rounds
 
 
 def ratio_interval(over: Sequence[float | None], under: Sequence[float | None]) -> tuple[float, float, float]:

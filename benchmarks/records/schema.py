@@ -142,6 +142,7 @@ KINDS: Mapping[str, Check] = {
         host=HOST,
         times_ms=TIMES,
         rounds_ms=many(maybe(number)),
+        processor_ms=many(maybe(number)),
         memory_mb=fields(before=number, load_peak=number, steady_peak=number),
         work=fields(macs=maybe(number), gflops=maybe(number), best_convolution_gflops=maybe(number), share=maybe(number)),
         profile=maybe(PROFILE),
@@ -204,8 +205,8 @@ KINDS: Mapping[str, Check] = {
         run=RUN,
     ),
 }
-"""``cpu_p50``: seconds of processor time, which other work moves less. ``thermal_*``: Android's thermal status, 0 none to
-6 shutdown."""
+"""``processor_ms``: of all threads, by round, as ``rounds_ms``. ``cpu_p50``: seconds of processor time, which other work moves
+less. ``thermal_*``: Android's thermal status, 0 none to 6 shutdown."""
 
 
 def check(record: object) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.latency.statistics import rounds_of
 from benchmarks.records.files import identity
 
 Record = Mapping[str, Any]
@@ -87,8 +88,9 @@ def _yardsticks(one: Record, records: Sequence[Record]) -> dict[str, Record]:
 
 def _bootstrap(one: Record, yardstick: Record | None) -> np.ndarray:
     """The median of the rounds, over that of the yardstick's in the same rounds; first as it is, then resampled."""
-    rounds = yardstick["rounds_ms"] if yardstick else [1.0] * len(one["rounds_ms"])
-    pairs = np.array([(a, b) for a, b in zip(one["rounds_ms"], rounds, strict=False) if None not in (a, b)], np.float64)
+    own = rounds_of(one)
+    rounds = rounds_of(yardstick) if yardstick else [1.0] * len(own)
+    pairs = np.array([(a, b) for a, b in zip(own, rounds, strict=False) if None not in (a, b)], np.float64)
     drawn = np.random.default_rng(SEED).integers(0, len(pairs), (RESAMPLES, len(pairs)))
     medians = np.vstack([np.median(pairs, axis=0), np.median(pairs[drawn], axis=1)])
     return np.asarray(medians[:, 0] / medians[:, 1])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.latency.statistics import ratio_interval
+from benchmarks.latency.statistics import ratio_interval, rounds_of
 
 Record = Mapping[str, Any]
 
@@ -57,7 +57,7 @@ def _times_as_fast(slow: Callable[[str], bool], scheme: str, what: str, bar: flo
         other = _one([one for one in rows if ours and one["run"]["id"] == ours["run"]["id"]], slow)
         if ours is None or other is None:
             return Verdict(what, "latency", f">= {bar:g} times", "", None)
-        ratio, low, high = ratio_interval(other["rounds_ms"], ours["rounds_ms"])
+        ratio, low, high = ratio_interval(rounds_of(other), rounds_of(ours))
         return Verdict(what, "latency", f">= {bar:g} times", f"{ratio:.1f} ({low:.1f} to {high:.1f})", ratio >= bar)
 
     return make

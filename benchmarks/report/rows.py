@@ -1,5 +1,6 @@
 """Records as rows of text: the same cells for the page and for README."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ LATENCY_HEADS = (
     "",
     "MB",
     "median ms",
+    "processor ms",
     "p90",
     "p99",
     "last / first tenth",
@@ -56,6 +58,7 @@ def latency_cells(one: Record, eager: float | None) -> list[str]:
         one["artifact"]["name"],
         _text(one["artifact"]["bytes"], lambda n: f"{n / 1e6:.2f}"),
         f"{times['p50']:.2f}",
+        f"{statistics.median(ms for ms in one['processor_ms'] if ms is not None):.2f}",
         f"{times['p90']:.2f}",
         f"{times['p99']:.2f}",
         f"{times['last_tenth'] / times['first_tenth']:.2f}",
@@ -110,7 +113,8 @@ def readme_table(records: Sequence[Record]) -> str:
 def origin(one: Record) -> str:
     """Where records come from, in a sentence or two."""
     host, run = one["host"], one["run"]
-    state = " **Other work was running on the host: read ratios, not times.**" if host["busy"] else ""
+    warning = " **Other work was running on the host: these are no latencies; read processor time in the report.**"
+    state = warning if host["busy"] else ""
     commit = f", commit {run['commit'][:10]}{' with changes' if run['changed'] else ''}" if run["commit"] else ""
     return (
         f"`python -m benchmarks latency`, {max(len(one['rounds_ms']), 1)} interleaved rounds, a process for each candidate; "

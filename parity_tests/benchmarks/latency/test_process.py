@@ -49,7 +49,9 @@ def test_a_worker_measures_and_ends(spec):
     loaded = worker.ask("load", spec=spec)
     assert loaded["first_ms"] > 0
     assert loaded["memory_mb"]["load_peak"] >= loaded["memory_mb"]["before"] > 10
-    assert worker.ask("run", warm=2)["ms"] > 0
+    ran = worker.ask("run", warm=2)
+    assert ran["ms"] > 0
+    assert ran["processor_ms"] > 0
     assert worker.ask("peak")["peak_mb"] > 10
     worker.close()
     assert worker._process.poll() is not None

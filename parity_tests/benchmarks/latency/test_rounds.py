@@ -28,7 +28,7 @@ class Scripted:
         Scripted.script(self.name, do)
         return {
             "load": {"load_ms": 5.0, "first_ms": MS[self.name], "memory_mb": {"before": 1.0, "load_peak": 2.0}},
-            "run": {"ms": MS[self.name]},
+            "run": {"ms": MS[self.name], "processor_ms": MS[self.name] / 2},
             "peak": {"peak_mb": 3.0},
         }[do]
 
@@ -67,6 +67,7 @@ def test_all_take_turns_and_slow_ones_rest(scripted, tmp_path):
     firsts = [timed[i] for i, name in enumerate(timed) if name == "slow" and timed[i - 1] == "fast"]
     assert len(firsts) >= 9, "no candidate is measured in a block"
     assert fast.steady_peak_mb == 3.0
+    assert [ms and ms / 2 for ms in slow.rounds] == slow.processor
 
 
 def test_a_stopped_run_goes_on(scripted, tmp_path):

@@ -38,6 +38,7 @@ def host_record(name, rounds, *, family="artefact", threads=1, sha256=None, run=
         "host": copy.deepcopy(HOST),
         "times_ms": {"load": 50.0, "first": 9.0, "warm_ups": 10, **describe(rounds)},
         "rounds_ms": list(rounds),
+        "processor_ms": list(rounds),
         "memory_mb": {"before": 60.0, "load_peak": 90.0, "steady_peak": 80.0},
         "work": {"macs": macs, "gflops": 100.0, "best_convolution_gflops": 200.0, "share": share},
         "profile": {"costliest": [{"name": "stem <Conv>", "kind": "Conv", "share": 0.3}], "float_islands": None},
