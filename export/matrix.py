@@ -178,7 +178,12 @@ def make(cell: Cell, source: Source, out: Path, options: Options, references: Re
             model = temporary / backend.model_file
             inspection = backend.inspect(model)
             failures = declared.faults(
-                inspection, cell.size, cell.io, expected_metadata(program, inspection), program.generator.spec
+                inspection,
+                cell.size,
+                cell.io,
+                expected_metadata(program, inspection),
+                program.generator.spec,
+                program.float_layers,
             )
             if options.extras(cell.backend):
                 _write_ort(backend, model, temporary)

@@ -46,6 +46,11 @@ class Program:
                 f"not to {self.checkpoint_sha256[:12]}..."
             )
 
+    @property
+    def float_layers(self) -> tuple[str, ...]:
+        """Layers that a calibrated scheme's table keeps in float."""
+        return self.calibration.float_layers if self.calibration is not None else ()
+
     def core(self, *, fold_weights: bool = True) -> nn.Module:
         """The network to lower: folded, for this size, in this scheme's numbers.
 

@@ -195,6 +195,16 @@ def _level(spec: ModelSpec, level: int) -> nn.Sequential:
     return nn.Sequential(*(DepthwiseBlock(width, spec.expansion) for _ in range(spec.blocks[level])))
 
 
+def with_plain_convolutions(generator: Generator) -> Generator:
+    """A copy whose normalised convolutions are folded, for images of any size; doing it twice is harmless."""
+    plain = copy.deepcopy(generator).eval().requires_grad_(False)
+    for parent in list(plain.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, NormalisedConv2d):
+                setattr(parent, name, child.folded().requires_grad_(False))
+    return plain
+
+
 def fold(generator: Generator, height: int, width: int) -> Generator:
     """A copy for deployment at one size: normalised convolutions folded, no transposed convolution. Folding twice is harmless.
 
@@ -209,11 +219,7 @@ def fold(generator: Generator, height: int, width: int) -> Generator:
     multiple = generator.spec.multiple
     if height < multiple or width < multiple or height % multiple or width % multiple:
         raise ValueError(f"size {height}x{width}: {generator.spec.name} takes multiples of {multiple} pixels")
-    folded = copy.deepcopy(generator).eval().requires_grad_(False)
-    for parent in list(folded.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, NormalisedConv2d):
-                setattr(parent, name, child.folded().requires_grad_(False))
+    folded = with_plain_convolutions(generator)
     if isinstance(folded.grain, NoiseInput):
         folded.grain = folded.grain.deployed(height >> generator.spec.haar_levels, width >> generator.spec.haar_levels)
     if isinstance(folded.synthesis, PacketSynthesis):

@@ -24,6 +24,12 @@ def _sensitivity() -> ModuleType:
     return sensitivity
 
 
+def _mixed() -> ModuleType:
+    from quantize.commands import mixed
+
+    return mixed
+
+
 VERBS = {
     #               module        in one line; in a sentence
     "calibrate": (
@@ -41,6 +47,12 @@ VERBS = {
         "measure what rounding each tensor and layer costs, and draw it",
         "Measure what rounding each tensor and each layer costs: the fill with only it rounded, and with everything but it. "
         "Writes JSON and a picture; stopped, it goes on where it was.",
+    ),
+    "mixed": (
+        _mixed,
+        "keep the fewest layers in float that meet a budget of loss and parity",
+        "Make a table that keeps the fewest layers in float that meet a budget: by a sensitivity file, or those that are named. "
+        "Exit 1, with the best that was found, if it cannot be met.",
     ),
 }
 """A verb's module is imported when it is asked for: `models` may be a file of the user's, which the last lines look out for."""

@@ -1,92 +1,27 @@
 """Calibration: photos and masks in, QuantizationTable out."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
-from models.checkpoint import sha256
-from models.conventions import PIXEL_SCALE
-from models.data.masks import sample_mask
-from models.data.photos import find_photos
-from models.generator import Generator, fold
-from models.photo.images import read_photo
+from models.generator import Generator, fold, with_plain_convolutions
 from quantize.affine import weight_integers, weight_scales
+from quantize.algorithms.changes import Changes
 from quantize.lowering import prepared
 from quantize.observers import RANGES, ActivationHistogram
 from quantize.quantizer import CoreQuantizer
+from quantize.samples import COUNT as COUNT
+from quantize.samples import SIZE as SIZE
+from quantize.samples import Sample as Sample
+from quantize.samples import samples as samples
 from quantize.table import Activation, QuantizationTable, Weight, integers_sha256
 from quantize.ties import without_ties
 
-SIZE = 256
-"""Images are calibrated at this size; the table serves every size, because activations keep their range."""
-COUNT = 128
-"""Images unless asked otherwise; the least for a table that is shipped."""
 RANGE = "mse"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One calibration image.
-
-    Attributes:
-        photo: (size, size, 3) uint8 RGB.
-        hole: (size, size) bool.
-        origin: provenance of the image, JSON values.
-    """
-
-    photo: NDArray[np.uint8]
-    hole: NDArray[np.bool_]
-    origin: dict[str, Any]
-
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        """What the core takes: normalised (1, 3, H, W) with the hole cleared, and hole (1, 1, H, W), float32."""
-        hole = torch.from_numpy(self.hole.astype(np.float32))[None, None]
-        pixels = torch.from_numpy(self.photo.astype(np.float32)).permute(2, 0, 1)[None]
-        return (pixels / PIXEL_SCALE - 1) * (1 - hole), hole
-
-
-def samples(folder: Path, count: int = COUNT, *, size: int = SIZE, seed: int = 0) -> list[Sample]:
-    """Draw photos from a folder without repetition, cut a square from each and pair it with a mask.
-
-    Args:
-        folder: photos, searched recursively; those with a short side under ``size`` are passed over.
-        count: how many.
-        size: height and width in pixels.
-        seed: of photos, crops and masks.
-
-    Raises:
-        ValueError: no such folder, an unreadable photo, or fewer than ``count`` photos that are large enough.
-    """
-    rng = np.random.default_rng(seed)
-    paths = find_photos(folder)
-    drawn: list[Sample] = []
-    for index in rng.permutation(len(paths)):
-        path = paths[index]
-        photo = read_photo(path).pixels
-        if min(photo.shape[:2]) < size:
-            continue
-        top, left = (int(rng.integers(0, side - size + 1)) for side in photo.shape[:2])
-        family, hole = sample_mask(size, rng)
-        origin = {
-            "photo": path.relative_to(folder).as_posix(),
-            "sha256": sha256(path),
-            "top": top,
-            "left": left,
-            "mask": family,
-            "mask_sha256": hashlib.sha256(np.packbits(hole).tobytes()).hexdigest(),
-        }
-        drawn.append(Sample(photo[top : top + size, left : left + size], hole, origin))
-        if len(drawn) == count:
-            return drawn
-    raise ValueError(f"{folder}: {len(drawn)} photos of {size} pixels or more, {count} are needed")
 
 
 def observe(generator: Generator, images: Sequence[Sample], *, progress: bool = True) -> dict[str, ActivationHistogram]:
@@ -118,20 +53,31 @@ def observe(generator: Generator, images: Sequence[Sample], *, progress: bool = 
 def tabulate(
     generator: Generator,
     checkpoint_sha256: str,
-    watched: dict[str, ActivationHistogram],
+    watched: Mapping[str, ActivationHistogram],
     rule: str = RANGE,
     provenance: dict[str, Any] | None = None,
+    changes: Changes | None = None,
 ) -> QuantizationTable:
     """Turn observations into the table.
+
+    Args:
+        generator: the network as trained.
+        checkpoint_sha256: hash of its file.
+        watched: what the observers saw of the network with its changes made.
+        rule: row of ``RANGES``.
+        provenance: kept in the table.
+        changes: made to the network before it was observed.
 
     Raises:
         ValueError: no such rule.
     """
     if rule not in RANGES:
         raise ValueError(f"range rule {rule!r}: one of {', '.join(RANGES)} is needed")
+    changes = changes or Changes()
     activations = {name: Activation(*histogram.parameters_by(RANGES[rule])) for name, histogram in watched.items()}
     activations = without_ties(activations, generator)
-    return QuantizationTable(generator.spec.name, checkpoint_sha256, activations, dict(_weights(generator)), provenance or {})
+    weights = dict(_weights(changes.applied(with_plain_convolutions(generator))))
+    return QuantizationTable(generator.spec.name, checkpoint_sha256, activations, weights, provenance or {}, changes=changes)
 
 
 def _weights(generator: Generator) -> Iterator[tuple[str, Weight]]:
@@ -152,6 +98,8 @@ def calibrate(
     size: int = SIZE,
     seed: int = 0,
     rule: str = RANGE,
+    algorithms: Sequence[str] = (),
+    choose: bool = False,
     progress: bool = True,
 ) -> QuantizationTable:
     """Quantise a checkpoint from photos.
@@ -164,14 +112,18 @@ def calibrate(
         size: their height and width in pixels.
         seed: of photos, crops and masks; equal seeds and folders give equal tables.
         rule: a row of ``RANGES``.
+        algorithms: names of ``ALGORITHMS``, used in order before anything is observed.
+        choose: find algorithms and each tensor's rule by data (``quantize.choose``); ``rule`` is where the search begins.
         progress: whether to show a bar on stderr.
 
     Returns:
         The table with its provenance.
 
     Raises:
-        ValueError: a bad folder or photo, too few photos, an unknown rule.
+        ValueError: a bad folder or photo, too few photos, an unknown rule or algorithm.
     """
+    from quantize.choose import Chooser, find_changes  # it calibrates itself, for its trials
+
     images = samples(photos, count, size=size, seed=seed)
     provenance = {
         "rule": rule,
@@ -181,7 +133,16 @@ def calibrate(
         "mask_families": sorted({sample.origin["mask"] for sample in images}),
         "photos": _by_name(sample.origin for sample in images),
     }
-    return tabulate(generator, checkpoint_sha256, observe(generator, images, progress=progress), rule, provenance)
+    chooser = Chooser(generator, checkpoint_sha256, images, rule, progress=progress) if choose else None
+    changes = chooser.changes() if chooser else find_changes(generator, images, algorithms)
+    watched = observe(changes.applied(with_plain_convolutions(generator)), images, progress=progress)
+    table = tabulate(generator, checkpoint_sha256, watched, rule, provenance, changes)
+    if chooser is not None:
+        table = chooser.rules(table, watched)
+        return dataclasses.replace(table, provenance={**provenance, "choice": chooser.record})
+    if algorithms:
+        return dataclasses.replace(table, provenance={**provenance, "algorithms": list(algorithms)})
+    return table
 
 
 def _by_name(origins: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ The exporters count the same thing in the saved files, and `expected_counts` say
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from torch.fx import GraphModule, Node
@@ -28,11 +28,12 @@ WEIGHT_QUANTISE = "quantized_decomposed.quantize_per_channel.default"
 WEIGHT_DEQUANTISE = "quantized_decomposed.dequantize_per_channel.default"
 
 
-def expected_counts(spec: ModelSpec) -> dict[str, int]:
-    """How many operators of each kind lie from stem to head, both included; from the architecture alone, no graph is asked.
+def expected_counts(spec: ModelSpec, floating: Mapping[str, int] | None = None) -> dict[str, int]:
+    """How many operators of each kind compute on integers from stem to head, both included.
 
     Args:
-        spec: the network.
+        spec: the network; of the architecture alone no graph is asked.
+        floating: how many of each kind a table keeps in float (``quantize.kept.Plan.floating``).
 
     Returns:
         By the values of ``INTEGER_OPERATORS``: ``{"conv": 67, "relu": 21, "add": 26, "resize": 5}`` for wavefill-s.
@@ -41,7 +42,8 @@ def expected_counts(spec: ModelSpec) -> dict[str, int]:
     plain = [i < spec.plain_levels for i in [*range(levels), *range(levels - 1)]]
     # Stem and head; a shrinking and a growing one between two levels; two in a plain block, three in a depthwise one.
     convolutions = 2 + 2 * (levels - 1) + sum(n * (2 if p else 3) for n, p in zip(blocks, plain, strict=True))
-    return {"conv": convolutions, "relu": sum(blocks), "add": sum(blocks) + levels - 1, "resize": levels - 1}
+    counts = {"conv": convolutions, "relu": sum(blocks), "add": sum(blocks) + levels - 1, "resize": levels - 1}
+    return {kind: number - (floating or {}).get(kind, 0) for kind, number in counts.items()}
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,8 @@ def _is_integer(node: Node) -> bool:
         return False
     # Of a convolution with a fused ReLU, the ReLU's own entry says whether the result is quantised.
     stored = len(users) == 1 and str(users[0].target) in ((QUANTISE, RELU) if kind == CONV else (QUANTISE,))
+    if kind == RELU and isinstance(node.args[0], Node) and not _is_integer(node.args[0]):
+        return False  # of a convolution that is kept in float
     operands = [str(argument.target) for argument in node.args[:2] if isinstance(argument, Node)]
     expected = {CONV: [DEQUANTISE, WEIGHT_DEQUANTISE], RELU: [CONV], ADD: [DEQUANTISE, DEQUANTISE], RESIZE: [DEQUANTISE]}
     return stored and operands == expected[kind]

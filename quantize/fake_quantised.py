@@ -3,8 +3,8 @@
 ``QuantizationTable.apply`` makes the program that is exported; it takes seconds and rounds everything. To ask what *one* tensor
 costs, hundreds of programs are needed that differ in one rounding. Here the float graph is walked operator by operator and a
 tensor is rounded only where its name is among those asked for (fake quantisation: Jacob et al., *Quantization and Training of
-Neural Networks for Efficient Integer-Arithmetic-Only Inference*, 2018, section 3). With all names the result is that of ``apply``
-bit for bit, with none that of the float network; a test holds it to both.
+Neural Networks for Efficient Integer-Arithmetic-Only Inference*, 2018, section 3). With all names that a table stores the result
+is that of ``apply`` bit for bit, with none that of the float network; a test holds it to both.
 
 Two programs that differ in one tensor are equal before it. :meth:`FakeQuantisedCore.variants` computes what they share once.
 """
@@ -21,6 +21,7 @@ from torch.fx import GraphModule, Node
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 from quantize.coverage import RegionNode, region
 from quantize.integer_modules import on_integers
+from quantize.kept import plan
 from quantize.table import Activation, QuantizationTable
 
 Values = dict[Node, Any]
@@ -48,6 +49,19 @@ class _Weight:
     bias: Tensor
 
 
+@dataclass
+class Run:
+    """A fill that is being computed.
+
+    Attributes:
+        values: what has been computed and is still needed.
+        done: how many operators have been.
+    """
+
+    values: Values
+    done: int
+
+
 class FakeQuantisedCore:
     """A folded generator at one size, run with any set of its tensors rounded.
 
@@ -58,14 +72,15 @@ class FakeQuantisedCore:
         rounding: how an activation is rounded.
 
     Attributes:
-        names: every tensor and weight of the table that the network has, in execution order; what :meth:`fill` takes.
+        activations: number formats by tensor, which may be exchanged between runs.
+        names: every tensor and weight that the table's program rounds, in execution order: all, but for what it keeps in float.
 
     Raises:
         ValueError: the table is of another network or checkpoint.
     """
 
     def __init__(self, core: nn.Module, size: int, table: QuantizationTable, rounding: Rounding = nearest) -> None:
-        table.check_weights(dict(core.named_parameters()))
+        core = table.changed(core)
         example = (torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size))
         self.graph: GraphModule = torch.export.export(core, example).module(check_guards=False)
         self.rounding, self.activations = rounding, dict(table.activations)
@@ -80,7 +95,7 @@ class FakeQuantisedCore:
             for name in (item.tensor, item.weight) if item is not None else ():
                 if name is not None:
                     self._first[name] = index
-        self.names = sorted(self._first, key=lambda name: (self._first[name], name))
+        self.names = sorted(self.rounded_without(table.float_layers), key=lambda name: (self._first[name], name))
 
     def fill(self, normalised: Tensor, hole: Tensor, rounded: Collection[str]) -> Tensor:
         """The fill with some tensors rounded.
@@ -88,7 +103,7 @@ class FakeQuantisedCore:
         Args:
             normalised: (1, 3, size, size) as for the generator.
             hole: (1, 1, size, size) likewise.
-            rounded: which of ``names``.
+            rounded: names of tensors and weights.
 
         Returns:
             (1, 3, size, size) float32.
@@ -98,6 +113,15 @@ class FakeQuantisedCore:
         """
         (result,) = self.variants(normalised, hole, rounded, [()])
         return result
+
+    def rounded_without(self, layers: Collection[str]) -> frozenset[str]:
+        """What a program that keeps some layers in float rounds.
+
+        Raises:
+            ValueError: a layer that the network does not have.
+        """
+        chosen = plan(list(self._items.values()), layers)
+        return chosen.tensors | chosen.weights
 
     def variants(
         self, normalised: Tensor, hole: Tensor, rounded: Collection[str], changes: Sequence[Collection[str]]
@@ -121,17 +145,28 @@ class FakeQuantisedCore:
         unknown = common.union(*changes) - self._first.keys()
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown)[:3])}: no tensor of this network")
-        inputs: Values = dict(zip(self.graph.graph.find_nodes(op="placeholder"), (normalised, hole), strict=True))
-        shared, done = dict(inputs), 0
+        shared = self.start(normalised, hole)
         for change in changes:
             start = self.position(change)
-            if start < done:
-                shared, done = dict(inputs), 0
-            self._run(shared, range(done, start), common)
-            done = start
-            own = dict(shared)
-            self._run(own, range(start, len(self._nodes)), common ^ frozenset(change))
-            yield self._result(own)
+            if start < shared.done:
+                shared = self.start(normalised, hole)
+            self.advance(shared, start, common)
+            yield self.finish(shared, common ^ frozenset(change))
+
+    def start(self, normalised: Tensor, hole: Tensor) -> "Run":
+        """A run that has computed nothing yet; inputs as for :meth:`fill`."""
+        return Run(dict(zip(self.graph.graph.find_nodes(op="placeholder"), (normalised, hole), strict=True)), 0)
+
+    def advance(self, run: "Run", to: int, rounded: frozenset[str]) -> None:
+        """Compute up to a :meth:`position`, with the formats that ``activations`` has now."""
+        self._run(run.values, range(run.done, to), rounded)
+        run.done = to
+
+    def finish(self, run: "Run", rounded: frozenset[str]) -> Tensor:
+        """The fill; the run itself stays where it is."""
+        values = dict(run.values)
+        self._run(values, range(run.done, len(self._nodes)), rounded)
+        return self._result(values)
 
     def position(self, names: Collection[str]) -> int:
         """How far the program is the same whether these are rounded or not; for sorting."""

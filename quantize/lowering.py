@@ -1,6 +1,6 @@
 """From a folded generator and a table to a converted PT2E graph."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,13 +28,14 @@ def lower(
     weights: "Mapping[str, Weight]",
     *,
     fold_weights: bool,
+    kept: Collection[str] = (),
 ) -> GraphModule:
     """Quantise with given numbers; see ``QuantizationTable.apply``.
 
     Raises:
-        ValueError: the table and the network name different tensors.
+        ValueError: the table and the network name different tensors, or a layer to keep is none of the network's.
     """
-    quantizer = CoreQuantizer(_fixed_activations(activations), _fixed_weights(weights))
+    quantizer = CoreQuantizer(_fixed_activations(activations), _fixed_weights(weights), kept)
     converted = convert_pt2e(prepared(core, size, quantizer), fold_quantize=fold_weights)
     return with_module_paths(converted)
 

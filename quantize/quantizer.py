@@ -9,13 +9,14 @@ Only outputs are annotated, never inputs: a tensor has one producer, so it gets 
 (a residual stream has two, a skip connection three). The fixed Haar transforms at both ends stay in float.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch.fx import GraphModule, Node
 
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, WEIGHT_MAX, WEIGHT_MIN
 from quantize.coverage import region
+from quantize.kept import plan
 from quantize.pt2e import (
     Q_ANNOTATION_KEY,
     ObserverBase,
@@ -78,26 +79,32 @@ class CoreQuantizer(Quantizer):
     Args:
         activation: gives the observer of each activation by its name.
         weight: likewise for each weight; None leaves weights in float (while activations are being observed).
+        kept: layers that compute in float (``quantize.kept``).
     """
 
-    def __init__(self, activation: ActivationObserver, weight: ActivationObserver | None = None) -> None:
+    def __init__(
+        self, activation: ActivationObserver, weight: ActivationObserver | None = None, kept: Collection[str] = ()
+    ) -> None:
         super().__init__()
-        self.activation, self.weight = activation, weight
+        self.activation, self.weight, self.kept = activation, weight, kept
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Mark every tensor of the region with its number format.
 
         Raises:
-            ValueError: an operator in the region has no integer form here, or the region is not found.
+            ValueError: an operator in the region has no integer form here, or the region is not found; or a layer to keep is not.
         """
-        for item in region(model):
+        items = list(region(model))
+        chosen = plan(items, self.kept)
+        for item in items:
             annotation = QuantizationAnnotation(_annotated=True)
-            if item.shares is not None:
+            stored = item.node in chosen.outputs
+            if item.shares is not None and stored:
                 # Nearest-neighbour resizing copies values: runtimes want the same scale on both sides.
                 annotation.output_qspec = SharedQuantizationSpec(item.shares)
-            elif item.tensor is not None:
+            elif item.tensor is not None and stored:
                 annotation.output_qspec = _spec(self.activation, item.tensor, torch.per_tensor_affine)
-            if item.weight is not None and self.weight is not None:
+            if item.weight is not None and item.weight in chosen.weights and self.weight is not None:
                 weight = item.node.args[1]
                 assert isinstance(weight, Node)
                 annotation.input_qspec_map = {weight: _spec(self.weight, item.weight, torch.per_channel_symmetric, axis=0)}

@@ -16,10 +16,13 @@ import torch
 from torch import nn
 
 from models.checkpoint import write_atomically
+from models.generator import Generator
 from models.system.foreign import read_json, reader
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
+from quantize.algorithms.changes import LARGEST_EXPONENT, Changes
 
 FORMAT = "wavefill-calibration-1"
+FIELDS = ("format", "scheme", "spec", "checkpoint_sha256", "activations", "weights", "sha256", "provenance")
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
@@ -55,6 +58,8 @@ class QuantizationTable:
         weights: by parameter name (``down.0.1.conv2.weight``).
         provenance: how it was made: observer, photos with their hashes, masks, seed; JSON values.
         scheme: the row of ``SCHEMES``.
+        changes: what is done to the network's parameters first (``quantize.algorithms``).
+        float_layers: paths of the layers that compute in float (``quantize.kept``), sorted.
     """
 
     spec: str
@@ -63,6 +68,8 @@ class QuantizationTable:
     weights: Mapping[str, Weight]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     scheme: str = "w8a8"
+    changes: Changes = field(default_factory=Changes)
+    float_layers: tuple[str, ...] = ()
 
     def apply(self, core: nn.Module, size: int, *, fold_weights: bool = True) -> nn.Module:
         """Quantise a folded generator with these numbers; nothing is observed, so equal inputs give equal programs.
@@ -82,14 +89,29 @@ class QuantizationTable:
         """
         from quantize.lowering import lower  # torchao is needed from here on, not for reading a table
 
+        core = self.changed(core)
+        return lower(core, size, self.activations, self.weights, fold_weights=fold_weights, kept=self.float_layers)
+
+    def changed(self, core: nn.Module) -> nn.Module:
+        """The float network whose roundings the table describes: the checkpoint's, with :attr:`changes` made.
+
+        Args:
+            core: as for :meth:`apply`.
+
+        Raises:
+            ValueError: as there.
+        """
+        if self.changes != Changes():
+            assert isinstance(core, Generator)
+            core = self.changes.applied(core)
         self.check_weights(dict(core.named_parameters()))
-        return lower(core, size, self.activations, self.weights, fold_weights=fold_weights)
+        return core
 
     def check_weights(self, parameters: Mapping[str, torch.Tensor]) -> None:
         """Refuse a network that the table was not made for.
 
         Args:
-            parameters: of a folded generator.
+            parameters: of a folded generator, its changes made.
 
         Raises:
             ValueError: another architecture, or weights whose integers are not the table's.
@@ -107,7 +129,14 @@ class QuantizationTable:
 
     def table(self) -> dict[str, Any]:
         """The numbers without their provenance, as JSON values."""
+        changes = {
+            "exponents": {name: list(powers) for name, powers in self.changes.exponents.items()},
+            "biases": {name: [float(str(np.float32(b))) for b in row] for name, row in self.changes.biases.items()},
+            "float_layers": list(self.float_layers),
+        }
         return {
+            # Left out where there are none: the hash of a table does not depend on what this program can do besides.
+            **{key: value for key, value in changes.items() if value},
             "format": FORMAT,
             "scheme": self.scheme,
             "spec": self.spec,
@@ -167,7 +196,7 @@ def integers_sha256(integers: np.ndarray) -> str:
 
 
 def _from_json(content: Mapping[str, Any]) -> QuantizationTable:
-    unknown = content.keys() - {"format", "scheme", "spec", "checkpoint_sha256", "activations", "weights", "sha256", "provenance"}
+    unknown = content.keys() - {*FIELDS, "exponents", "biases", "float_layers"}
     if unknown:
         raise ValueError(f"unknown fields {sorted(unknown)}")
     activations = {
@@ -177,8 +206,14 @@ def _from_json(content: Mapping[str, Any]) -> QuantizationTable:
         name: Weight(tuple(_scale(s) for s in row["scales"]), _text(row["integers_sha256"]))
         for name, row in content["weights"].items()
     }
+    changes = Changes(
+        {name: tuple(map(_exponent, row)) for name, row in content.get("exponents", {}).items()},
+        {name: tuple(map(_correction, row)) for name, row in content.get("biases", {}).items()},
+    )
     spec, checkpoint = _text(content["spec"]), _text(content["checkpoint_sha256"])
-    return QuantizationTable(spec, checkpoint, activations, weights, dict(content["provenance"]), _text(content["scheme"]))
+    scheme, provenance = _text(content["scheme"]), dict(content["provenance"])
+    kept = tuple(sorted(map(_text, content.get("float_layers", ()))))
+    return QuantizationTable(spec, checkpoint, activations, weights, provenance, scheme, changes, kept)
 
 
 def _scale(value: Any) -> float:  # noqa: ANN401 - whatever JSON held
@@ -192,6 +227,18 @@ def _zero_point(value: Any) -> int:  # noqa: ANN401
     if isinstance(value, bool) or not isinstance(value, int) or not ACTIVATION_MIN <= value <= ACTIVATION_MAX:
         raise ValueError(f"zero point {value!r}: an integer in [{ACTIVATION_MIN}, {ACTIVATION_MAX}] is needed")
     return value
+
+
+def _exponent(value: Any) -> int:  # noqa: ANN401
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_EXPONENT:
+        raise ValueError(f"exponent {value!r}: an integer in [-{LARGEST_EXPONENT}, {LARGEST_EXPONENT}] is needed")
+    return value
+
+
+def _correction(value: Any) -> float:  # noqa: ANN401
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise ValueError(f"bias correction {str(value)[:40]}: a number is needed that float32 can hold")
+    return float(np.float32(value))
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

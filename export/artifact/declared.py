@@ -1,12 +1,14 @@
 """What a model file must declare about itself, written down here without asking the converters."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from export.artifact.manifest import PortEntry, Signature
 from export.backend import Coverage, Inspection, Port
 from models.conventions import LAYOUTS
 from models.spec import ModelSpec
 from quantize.coverage import expected_counts
+from quantize.kept import plan, spec_items
 from quantize.schemes import SCHEMES
 
 PORTS = {
@@ -26,7 +28,14 @@ def signature(inspection: Inspection) -> Signature:
     )
 
 
-def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, str], spec: ModelSpec) -> list[str]:
+def faults(
+    inspection: Inspection,
+    size: int,
+    io: str,
+    metadata: Mapping[str, str],
+    spec: ModelSpec,
+    float_layers: Collection[str] = (),
+) -> list[str]:
     """What in a saved file is not as the public signature and the program say; one line each, empty when all is well.
 
     Args:
@@ -35,6 +44,7 @@ def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, st
         io: ``uint8`` or ``float``.
         metadata: what its own metadata must hold.
         spec: the network, which says how many operators of a calibrated scheme's file must be integer.
+        float_layers: those that its table keeps in float.
     """
     found = []
     for kind, ports, wanted in zip(("inputs", "outputs"), (inspection.inputs, inspection.outputs), PORTS[io], strict=True):
@@ -58,16 +68,22 @@ def faults(inspection: Inspection, size: int, io: str, metadata: Mapping[str, st
         found.append("no multiply-accumulates counted")
     scheme = SCHEMES.get(metadata.get("wavefill.scheme", ""))
     if scheme is not None and scheme.calibrated:
-        found += _coverage_faults(inspection.coverage, spec)
+        floating = plan(spec_items(spec), float_layers).floating if float_layers else Counter[str]()
+        found += _coverage_faults(inspection.coverage, spec, floating)
     return found
 
 
-def _coverage_faults(coverage: Mapping[str, Coverage] | None, spec: ModelSpec) -> list[str]:
+def _coverage_faults(coverage: Mapping[str, Coverage] | None, spec: ModelSpec, allowed: Mapping[str, int]) -> list[str]:
     """Float operators between integer ones, and operators that are missing because the integers begin too late or end early."""
     if not coverage:
         return ["nothing between stem and head is integer"]
-    floating = [f"{kind}: {count.floating} between stem and head in float" for kind, count in coverage.items() if count.floating]
-    expected = expected_counts(spec)
+    # Fewer than allowed is well: those before the first integer and behind the last are not between them.
+    floating = [
+        f"{kind}: {count.floating} between stem and head in float" + (f", {allowed[kind]} allowed" if allowed.get(kind) else "")
+        for kind, count in coverage.items()
+        if count.floating > allowed.get(kind, 0)
+    ]
+    expected = expected_counts(spec, allowed)
     del expected["relu"]  # part of its convolution in every file
     integer = {kind: coverage[kind].integer if kind in coverage else 0 for kind in expected}
     # LiteRT's converter moves the DEQUANTIZE behind the first resize of the Haar synthesis: one more is no fault.

@@ -115,7 +115,12 @@ class Verifier:
         model = folder / manifest.model_file
         inspection = backend.inspect(model)
         failures = declared.faults(
-            inspection, manifest.size, manifest.io, expected_metadata(program, inspection), program.generator.spec
+            inspection,
+            manifest.size,
+            manifest.io,
+            expected_metadata(program, inspection),
+            program.generator.spec,
+            program.float_layers,
         )
         if manifest.spec != program.generator.spec.name:
             failures.append(f"spec {manifest.spec} in the manifest, the checkpoint holds {program.generator.spec.name}")

@@ -147,7 +147,7 @@ def run(*arguments):
 
 
 def test_the_command(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("quantize.calibrate.SIZE", 64)
+    monkeypatch.setattr("quantize.samples.SIZE", 64)
     checkpoint, out = tmp_path / "mine.safetensors", tmp_path / "s.json"
     save_checkpoint(checkpoint, small_generator(), {"licence": "test"})
     assert run("calibrate", "--checkpoint", checkpoint, "--data", folder, "--count", 2) == 0

@@ -11,10 +11,12 @@ EXAMPLES = (
     "python -m quantize calibrate --data photos/train --force",
     "python -m quantize calibrate --checkpoint mine.safetensors --data photos/train --count 256 --seed 1",
     "python -m quantize calibrate --data photos/train --rule minmax --out /tmp/minmax.calibration.json",
+    "python -m quantize calibrate --data photos/train --choose --out /tmp/chosen.calibration.json",
 )
 
 # Literals, not the constants of quantize.calibrate: help must not wait for torch. A test keeps them equal.
-RULES = ("minmax", "percentile", "mse")
+RULES = ("minmax", "percentile", "mse", "entropy")
+ALGORITHMS = ("equalise", "correct-biases")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -26,6 +28,14 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of photos, crops and masks (default: 0)")
     parser.add_argument("--rule", choices=RULES, default="mse", help="how a range is chosen from what was seen (default: mse)")
+    parser.add_argument(
+        "--algorithm",
+        choices=ALGORITHMS,
+        action="append",
+        metavar="NAME",
+        help=f"prepare the network first: {', '.join(ALGORITHMS)}; may be given several times, in the order of their use",
+    )
+    parser.add_argument("--choose", action="store_true", help="find algorithms and the rule of each tensor by the fill's error")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="file to write (default: beside the checkpoint, NAME.calibration.json)"
     )
@@ -51,9 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError(f"{out}: is the table that is shipped; replace it with --force, or write elsewhere with --out")
     elif arguments.count < 128:
         note(f"{arguments.count} photos are fine for a trial; 128 or more are needed for a table that is shipped")
-    generator = load_checkpoint(checkpoint)
+    if arguments.choose and arguments.algorithm:
+        raise ValueError("--choose finds the algorithms itself: give either it or --algorithm")
     table = calibrate(
-        generator, sha256(checkpoint), arguments.data, count=arguments.count, seed=arguments.seed, rule=arguments.rule
+        load_checkpoint(checkpoint),
+        sha256(checkpoint),
+        arguments.data,
+        count=arguments.count,
+        seed=arguments.seed,
+        rule=arguments.rule,
+        algorithms=arguments.algorithm or (),
+        choose=arguments.choose,
     )
     table.save(out)
     summary = {"path": str(out), "sha256": table.sha256(), "activations": len(table.activations), "weights": len(table.weights)}

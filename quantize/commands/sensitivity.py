@@ -40,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Imported here: they take seconds.
     from models.checkpoint import SHIPPED
     from models.photo.images import check_place
-    from quantize.calibrate import SIZE, samples
     from quantize.commands.inputs import checkpoint_and_table
+    from quantize.samples import SIZE, samples
     from quantize.sensitivity.file import Sensitivity
     from quantize.sensitivity.measure import Job, measure
     from quantize.sensitivity.picture import draw

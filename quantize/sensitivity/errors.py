@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from models.conventions import PIXEL_MAX, PIXEL_SCALE
-from quantize.calibrate import Sample
+from models.evaluation.metrics.pixels import IDENTICAL_DB
+from quantize.samples import Sample
 
 Errors = tuple[float, float]
 """Mean squared error in the hole to the true photo and to the float fill, in levels squared."""
@@ -41,7 +42,7 @@ def psnr_db(mean_square: float) -> float | None:
 def photo_psnr_db(rows: Sequence[Errors]) -> float:
     """Hole PSNR to the true photo, mean over the photos (as the evaluation has it)."""
     values = [psnr_db(to_photo) for to_photo, _ in rows]
-    return sum(100.0 if value is None else value for value in values) / len(values)
+    return sum(IDENTICAL_DB if value is None else value for value in values) / len(values)
 
 
 def float_psnr_db(rows: Sequence[Errors]) -> float | None:

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from models.checkpoint import write_atomically
 from models.generator import Generator, fold
 from models.system.foreign import read_json, reader
-from quantize.calibrate import Sample
 from quantize.fake_quantised import FakeQuantisedCore
+from quantize.samples import Sample
 from quantize.sensitivity.errors import Errors, errors
 from quantize.table import QuantizationTable
 
