@@ -137,7 +137,7 @@ def test_a_table_with_changes_is_read_as_written_applied_and_all_integer(uneven,
         Changes(biases={"nothing": (0.0,)}).applied(core)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_choice_is_recorded_and_better_by_its_own_measure(uneven):
     samples = list(images(2, SIZE))
     chooser = Chooser(uneven, "0" * 64, samples, "minmax", progress=False)

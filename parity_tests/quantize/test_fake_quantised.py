@@ -93,7 +93,7 @@ def test_unknown_names_and_other_tables_are_refused(core, folded):
         FakeQuantisedCore(folded, SIZE, dataclasses.replace(table, weights={**table.weights, "stem.weight": weight}))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_shipped_program_bit_for_bit():
     folded, table = fold(load_checkpoint(SHIPPED), 256, 256), QuantizationTable.load(calibration_path(SHIPPED))
     core, ports = FakeQuantisedCore(folded, 256, table), inputs(256)

@@ -90,8 +90,10 @@ def test_the_table_carries_them(tmp_path):
     assert "float_layers" not in small_program().table()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", artefact_backends())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name == "onnx" else pytest.mark.thorough) for name in artefact_backends()],
+)
 def test_files_have_the_integers_that_the_table_says(name, tmp_path):
     backend = BACKENDS[name]
     if reason := backend.unavailable("convert"):
