@@ -16,12 +16,12 @@ from models.evaluation.metrics.pixels import IDENTICAL_DB
 from models.generator import Generator, fold, with_plain_convolutions
 from quantize.algorithms import ALGORITHMS
 from quantize.algorithms.changes import Changes
-from quantize.calibrate import observe, tabulate
 from quantize.fake_quantised import FakeQuantisedCore
 from quantize.observers import RANGES, ActivationHistogram
 from quantize.samples import Sample
 from quantize.sensitivity.errors import errors, psnr_db
 from quantize.table import Activation, QuantizationTable
+from quantize.tabulate import observe, tabulate
 from quantize.ties import without_ties
 
 TRIALS: tuple[tuple[str, ...], ...] = ((), ("equalise",), ("equalise", "correct-biases"))

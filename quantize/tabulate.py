@@ -1,0 +1,84 @@
+"""From images to number formats: what the observers saw of a float network, and the table that follows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from models.generator import Generator, fold, with_plain_convolutions
+from quantize.affine import weight_integers, weight_scales
+from quantize.algorithms.changes import Changes
+from quantize.lowering import prepared
+from quantize.observers import RANGES, ActivationHistogram
+from quantize.quantizer import CoreQuantizer
+from quantize.samples import Sample
+from quantize.table import Activation, QuantizationTable, Weight, integers_sha256
+from quantize.ties import without_ties
+
+RANGE = "mse"
+
+
+def observe(generator: Generator, images: Sequence[Sample], *, progress: bool = True) -> dict[str, ActivationHistogram]:
+    """Run the float network over the images and return what each activation's observer saw.
+
+    Args:
+        generator: the network as trained.
+        images: samples of one size.
+        progress: whether to show a bar with the time left on stderr (never where stderr is not a terminal).
+
+    Raises:
+        ValueError: no images, or values that are not finite.
+    """
+    if not images:
+        raise ValueError("calibration needs at least one image")
+    size = images[0].photo.shape[0]
+    watched: dict[str, ActivationHistogram] = {}
+
+    def observer(tensor: str) -> ActivationHistogram:
+        return watched.setdefault(tensor, ActivationHistogram(tensor))
+
+    module = prepared(fold(generator, size, size), size, CoreQuantizer(observer))
+    with torch.no_grad():
+        for sample in tqdm(images, desc="calibrating", unit="image", disable=None if progress else True):
+            module(*sample.tensors())
+    return watched
+
+
+def tabulate(
+    generator: Generator,
+    checkpoint_sha256: str,
+    watched: Mapping[str, ActivationHistogram],
+    rule: str = RANGE,
+    provenance: dict[str, Any] | None = None,
+    changes: Changes | None = None,
+) -> QuantizationTable:
+    """Turn observations into the table.
+
+    Args:
+        generator: the network as trained.
+        checkpoint_sha256: hash of its file.
+        watched: what the observers saw of the network with its changes made.
+        rule: row of ``RANGES``.
+        provenance: kept in the table.
+        changes: made to the network before it was observed.
+
+    Raises:
+        ValueError: no such rule.
+    """
+    if rule not in RANGES:
+        raise ValueError(f"range rule {rule!r}: one of {', '.join(RANGES)} is needed")
+    changes = changes or Changes()
+    activations = {name: Activation(*histogram.parameters_by(RANGES[rule])) for name, histogram in watched.items()}
+    activations = without_ties(activations, generator)
+    weights = dict(_weights(changes.applied(with_plain_convolutions(generator))))
+    return QuantizationTable(generator.spec.name, checkpoint_sha256, activations, weights, provenance or {}, changes=changes)
+
+
+def _weights(generator: Generator) -> Iterator[tuple[str, Weight]]:
+    multiple = generator.spec.multiple  # any size will do: weights do not depend on it
+    for name, value in fold(generator, multiple, multiple).named_parameters():
+        if value.ndim == 4:
+            weight = value.numpy()
+            scales = weight_scales(weight)
+            yield name, Weight(tuple(scales.tolist()), integers_sha256(weight_integers(weight, scales)))
