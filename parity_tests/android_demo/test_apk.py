@@ -22,9 +22,10 @@ pytestmark = [
 
 
 def told(*command: object) -> str:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120, check=False)
+    """What a tool says; dexdump writes texts as the bytecode holds them, which is not quite UTF-8."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.decode(errors="backslashreplace")
 
 
 @pytest.fixture(scope="module")
