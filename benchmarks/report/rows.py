@@ -49,6 +49,15 @@ def eager_of(rows: Sequence[Record]) -> dict[float, float]:
     }
 
 
+def _median(one: Record) -> float:
+    return float(one["times_ms"]["p50"])
+
+
+def processor_ms(one: Record) -> float:
+    """Median processor time of a run, all threads together."""
+    return float(statistics.median(ms for ms in one["processor_ms"] if ms is not None))
+
+
 def latency_cells(one: Record, eager: float | None) -> list[str]:
     """One record under ``LATENCY_HEADS``."""
     times, work, memory, fidelity = one["times_ms"], one["work"], one["memory_mb"], one["fidelity"]
@@ -58,7 +67,7 @@ def latency_cells(one: Record, eager: float | None) -> list[str]:
         one["artifact"]["name"],
         _text(one["artifact"]["bytes"], lambda n: f"{n / 1e6:.2f}"),
         f"{times['p50']:.2f}",
-        f"{statistics.median(ms for ms in one['processor_ms'] if ms is not None):.2f}",
+        f"{processor_ms(one):.2f}",
         f"{times['p90']:.2f}",
         f"{times['p99']:.2f}",
         f"{times['last_tenth'] / times['first_tenth']:.2f}",
@@ -91,8 +100,15 @@ def readme_table(records: Sequence[Record]) -> str:
     if not groups:
         raise ValueError("no records of `benchmarks latency` among these; README's table is made of them")
     first, counts = next(iter(groups.values())), list(groups)
-    medians = {(one["artifact"]["name"], count): one["times_ms"]["p50"] for count in counts for one in groups[count]}
-    heads = [README_HEADS[0], *(f"{count} thread{'s' if count > 1 else ''}" for count in counts), *README_HEADS[1:]]
+    busy = first[0]["host"]["busy"]
+    if busy:  # what can be said then is processor time on one thread
+        counts = [count for count in counts if count == 1]
+        if not counts:
+            raise ValueError("the host was busy and there are no records of one thread: nothing that README could say")
+    shown = processor_ms if busy else _median
+    medians = {(one["artifact"]["name"], count): shown(one) for count in counts for one in groups[count]}
+    unit = ", processor time" if busy else ""
+    heads = [README_HEADS[0], *(f"{count} thread{'s' if count > 1 else ''}{unit}" for count in counts), *README_HEADS[1:]]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for one in first:
         if one["candidate"]["family"] == "convolution":
@@ -113,7 +129,7 @@ def readme_table(records: Sequence[Record]) -> str:
 def origin(one: Record) -> str:
     """Where records come from, in a sentence or two."""
     host, run = one["host"], one["run"]
-    warning = " **Other work was running on the host: these are no latencies; read processor time in the report.**"
+    warning = " **Other work was running on the host: this is processor time, longer than on an idle one, and no latency.**"
     state = warning if host["busy"] else ""
     commit = f", commit {run['commit'][:10]}{' with changes' if run['changed'] else ''}" if run["commit"] else ""
     return (
