@@ -5,6 +5,7 @@ from types import ModuleType
 from benchmarks import few_step, fill, quality, startup, teacher, thin, training
 from benchmarks.ablations import command as ablations
 from benchmarks.adb import command as adb
+from benchmarks.arm import command as arm
 from benchmarks.latency import command as latency
 from benchmarks.peers.standins import command as standins
 from benchmarks.phone import command as phone
@@ -20,6 +21,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "adb": adb,
     "report": report,
     "standins": standins,
+    "arm": arm,
     "startup": startup,
     "training": training,
     "teacher": teacher,

@@ -1,0 +1,1 @@
+"""ARM without a phone: artefacts on emulated ARM processors, compared with this host's, and counted in instructions."""

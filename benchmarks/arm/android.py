@@ -1,0 +1,166 @@
+"""The library that phones load: libonnxruntime.so for arm64-v8a out of the onnxruntime-android archive, on an emulated core.
+
+The archive comes with the packages of ``android_demo`` (`make kotlin`), by its hash. Its library wants Android's C library; what
+stands in for that is ``bionic.c`` and a table of trampolines to glibc, compiled here for arm64. The library itself is as it is.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.arm.cores import Core
+from benchmarks.arm.emulator import CACHE, emulate, unavailable
+from benchmarks.arm.plugin import compiled
+from models.system.errors import ToolchainMissing
+
+Pixels = NDArray[np.uint8]
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parents[1] / "android_demo" / "node_modules" / "com.github.asus4.onnxruntime"
+ARCHIVE = PACKAGE / "Plugins" / "Android" / "onnxruntime.aar"
+LIBRARY, HEADERS = "jni/arm64-v8a/libonnxruntime.so", "headers/"
+
+COMPILER, SYMBOLS = "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-nm"
+OTHER_LIBRARIES = ("libm.so", "libdl.so", "liblog.so", "libandroid.so")
+"""What the library names beside libc.so; here libc.so holds everything, and these are empty."""
+
+
+def unavailable_here() -> str | None:
+    """Why Android's library cannot be run here, in a line; None where it can."""
+    if not ARCHIVE.is_file():
+        return "ONNX Runtime for Android is not installed; `make kotlin` installs it"
+    missing = [program for program in (COMPILER, SYMBOLS) if shutil.which(program) is None]
+    if missing:
+        return f"{missing[0]} is not installed (Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross)"
+    return unavailable()
+
+
+def run_android(
+    core: Core,
+    model: Path,
+    images: Pixels,
+    masks: Pixels,
+    *,
+    counted: bool = False,
+    on_inference: Callable[[], object] = lambda: None,
+) -> tuple[Pixels, list[int], str]:
+    """Run an ONNX artefact in Android's library on one thread.
+
+    Args:
+        core: a row of ``CORES``.
+        model: ``model.onnx`` with the public signature.
+        images: (N, S, S, 3) uint8.
+        masks: (N, S, S, 1) uint8.
+        counted: count instructions.
+        on_inference: called after every inference.
+
+    Returns:
+        Results (N, S, S, 3) uint8; instructions of every inference, empty where they are not counted; the library's version.
+
+    Raises:
+        ToolchainMissing: the library, a compiler, the emulator or the ARM system is missing.
+        RuntimeError: the library refused the model.
+    """
+    if reason := unavailable_here():
+        raise ToolchainMissing(reason)
+    folder = _android_system()
+    options = ("-O1", "-std=gnu11", "-Wall", "-Werror", f"-I{folder / 'headers'}")
+    runner = compiled((COMPILER, *options), [HERE / "runner.c"], CACHE, "runner")
+    version: list[str] = []
+
+    def line(text: str) -> None:
+        if text == "inference":
+            on_inference()
+        elif text.startswith("onnxruntime "):
+            version.append(text.split()[1])
+
+    with tempfile.TemporaryDirectory(prefix="wavefill-arm-") as scratch:
+        inputs, results = Path(scratch) / "inputs", Path(scratch) / "results"
+        inputs.write_bytes(b"".join(image.tobytes() + mask.tobytes() for image, mask in zip(images, masks, strict=True)))
+        counts = emulate(
+            core,
+            [runner, model.absolute(), inputs, results, images.shape[1], len(images)],
+            environment={},
+            libraries=folder,
+            counted=counted,
+            on_line=line,
+        )
+        made = np.frombuffer(results.read_bytes(), np.uint8).reshape(images.shape)
+    return made, counts, version[0]
+
+
+def _android_system() -> Path:
+    """A folder with Android's library, its headers, and what stands in for Android's own libraries; made once."""
+    digest = hashlib.sha256(ARCHIVE.read_bytes() + (HERE / "bionic.c").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    place = CACHE / "built" / f"{digest[:16]}-android"
+    if place.is_dir():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+        made = Path(scratch) / "android"
+        made.mkdir()
+        _unpack(made)
+        _stand_in(made)
+        if not place.is_dir():  # another process may have been faster
+            made.rename(place)
+    return place
+
+
+def _unpack(folder: Path) -> None:
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        (folder / "libonnxruntime.so").write_bytes(archive.read(LIBRARY))
+        (folder / "headers").mkdir()
+        for name in archive.namelist():
+            if name.startswith(HEADERS) and name.endswith(".h"):
+                (folder / name).write_bytes(archive.read(name))
+
+
+def _stand_in(folder: Path) -> None:
+    """Compile libc.so and the empty libraries beside it."""
+    own = folder / "bionic.o"
+    _run(COMPILER, "-O1", "-std=gnu11", "-fPIC", "-fno-builtin", "-fno-stack-protector", "-c", "-o", own, HERE / "bionic.c")
+    written_out = {line.split()[-1] for line in _run(SYMBOLS, "--defined-only", "--extern-only", own).splitlines()}
+    wanted = (line.split()[-2:] for line in _run(SYMBOLS, "-D", "--undefined-only", folder / "libonnxruntime.so").splitlines())
+    # Weak symbols (kind w) may stay without a function: the library looks before it calls.
+    names = sorted({name.split("@")[0] for kind, name in wanted if kind == "U"} - written_out)
+    (folder / "forwarded.S").write_text(trampolines(names), encoding="ascii")
+    _link(folder, "libc.so", own, folder / "forwarded.S")
+    (folder / "empty.c").touch()
+    for name in OTHER_LIBRARIES:
+        _link(folder, name, folder / "empty.c")
+
+
+def trampolines(names: list[str]) -> str:
+    """Assembler for arm64: the names, their targets, and for each a function that jumps to its target.
+
+    x16 is the register that a call may destroy on its way (AAPCS64, "IP0").
+    """
+    lines = ['.section .note.GNU-stack,"",%progbits', ".bss", ".balign 8", *_hidden("forwarded_targets")]
+    lines += [f".skip {8 * len(names)}", ".section .rodata", *_hidden("forwarded_names")]
+    lines += [*(f'.asciz "{name}"' for name in names), ".byte 0", ".text"]
+    for index, name in enumerate(names):
+        lines += [f".globl {name}", f".type {name}, %function", f"{name}:", "adrp x16, forwarded_targets"]
+        lines += ["add x16, x16, :lo12:forwarded_targets", f"ldr x16, [x16, #{8 * index}]", "br x16"]
+    return "\n".join(lines) + "\n"
+
+
+def _hidden(name: str) -> tuple[str, ...]:
+    return (f".globl {name}", f".hidden {name}", f"{name}:")
+
+
+def _link(folder: Path, name: str, *sources: Path) -> None:
+    _run(COMPILER, "-shared", "-fPIC", f"-Wl,-soname,{name}", "-o", folder / name, *sources)
+
+
+def _run(*command: object) -> str:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()[-600:]}")
+    return done.stdout
