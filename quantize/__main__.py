@@ -30,6 +30,18 @@ def _mixed() -> ModuleType:
     return mixed
 
 
+def _perturbation() -> ModuleType:
+    from quantize.commands import perturbation
+
+    return perturbation
+
+
+def _activations() -> ModuleType:
+    from quantize.commands import activations
+
+    return activations
+
+
 VERBS = {
     #               module        in one line; in a sentence
     "calibrate": (
@@ -53,6 +65,16 @@ VERBS = {
         "keep the fewest layers in float that meet a budget of loss and parity",
         "Make a table that keeps the fewest layers in float that meet a budget: by a sensitivity file, or those that are named. "
         "Exit 1, with the best that was found, if it cannot be met.",
+    ),
+    "perturbation": (
+        _perturbation,
+        "measure what one known value, changed by one level, does to the hole",
+        "Change known values of photos by one level, one at a time, and measure how far the fill moves, in fp32 and in w8a8.",
+    ),
+    "activations": (
+        _activations,
+        "find the largest activations: is there room in half precision?",
+        "Find the largest activation of each layer and a bound of every partial sum, and run the network in half precision.",
     ),
 }
 """A verb's module is imported when it is asked for: `models` may be a file of the user's, which the last lines look out for."""

@@ -120,8 +120,24 @@ def _convolution(converted: GraphModule, node: Node, *, relu: bool) -> IntegerCo
     integers, scales, zeros, offset = (_value(converted, argument) for argument in (weight, scale, zero_point, bias))
     entry = node.args[0]
     assert isinstance(entry, Node)
+    if integers.is_floating_point():
+        integers = on_grid(integers, scales)
     step = _scale(converted, entry.args[1]) * scales.double()
     return IntegerConv2d(integers, scales, zeros, on_integers(offset, step), tuple(geometry), relu=relu)
+
+
+def on_grid(weight: Tensor, scales: Tensor) -> Tensor:
+    """A float weight rounded to what its integers stand for, so that whoever rounds it again finds the same integers.
+
+    LiteRT's converter divides by the scale where torch multiplies by its reciprocal. Of the 1.4 million weights of wavefill-s
+    two lay so close to k + 1/2 that the file held another integer than ONNX's and Core ML's.
+
+    Args:
+        weight: (outputs, inputs / groups, kh, kw) float32.
+        scales: (outputs,) float32.
+    """
+    numbers = (scales, torch.zeros(len(scales), dtype=torch.int64), 0, WEIGHT_MIN, WEIGHT_MAX, torch.int8)
+    return _QDQ.dequantize_per_channel(_QDQ.quantize_per_channel(weight, *numbers), *numbers)
 
 
 def on_integers(bias: Tensor, step: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN
 from quantize.integer_modules import on_integers
 from quantize.runtime_sums import RUNTIMES, differing_pairs
 from quantize.table import Activation, QuantizationTable, calibration_path
-from quantize.ties import additions, without_ties
+from quantize.ties import ENTRY_DISTANCE, additions, entry_distance, entry_without_ties, without_ties
 
 INTEGERS = np.arange(ACTIVATION_MIN, ACTIVATION_MAX + 1)
 A, B = Activation(0.0213, 3), Activation(0.0471, -20)
@@ -150,3 +150,23 @@ def test_biases_are_whole_steps_of_the_accumulator(seed):
     assert np.array_equal(snapped.numpy(), (integers * step.numpy()).astype(np.float32))
     assert np.array_equal(np.rint(snapped.numpy().astype(np.float64) / step.numpy()), integers)
     assert (torch.abs(snapped - bias) <= step / 2 * 1.001).all()
+
+
+def test_the_shipped_entry_has_a_scale_nearby_that_no_photo_ties_on():
+    """Distances by another way: every whole number of 255ths that four by four pixels can sum up to, in exact fractions."""
+    entry = QuantizationTable.load(calibration_path(SHIPPED)).activations["analysis"]
+    generator = load_checkpoint(SHIPPED)
+    better = entry_without_ties(entry, generator)
+    assert better.zero_point == entry.zero_point
+    assert 1 <= better.scale / entry.scale < 1.035
+    nearest = {}
+    for row in {entry, better}:
+        scale, closest = Fraction(row.scale), Fraction(1)
+        for gain in (Fraction(1, 2), Fraction(1)):
+            for total in range(-16 * 255, 16 * 255 + 1):
+                value = gain * Fraction(total, 4 * 255) / scale
+                if -128 - row.zero_point < value < 127 - row.zero_point:
+                    closest = min(closest, abs(value - (value.numerator // value.denominator) - Fraction(1, 2)))
+        nearest[row] = float(closest)
+        assert entry_distance(row, generator) == pytest.approx(nearest[row], abs=1e-9)
+    assert nearest[better] >= ENTRY_DISTANCE
