@@ -39,6 +39,7 @@ def test_verbs_need_no_exporter(here, verb):
     Image.fromarray(COFFEE).save(here / "photos" / "a.png")
     arguments, code = {
         "train": (("--help",), 0),
+        "distill": (("--help",), 0),
         "inpaint": (("photo.png", "mask.png", "out.png", *SMALL), 0),
         "evaluate": (("--data", "photos", *SMALL), 3),
         "info": (("small.safetensors",), 0),
