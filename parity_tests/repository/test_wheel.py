@@ -37,6 +37,7 @@ HELPS = """
 import argparse, contextlib, io, json, sys
 
 from benchmarks.command import run
+from quantize.__main__ import VERBS as QUANTIZE_VERBS
 
 shown, helps = [], {}
 as_it_is = argparse.ArgumentParser.print_help
@@ -155,9 +156,10 @@ def test_every_verb_has_its_help(installed, elsewhere):
         *FILLS,
         *(f"teacher {verb}" for verb in TEACHER_VERBS),
         *(f"benchmarks {name}" for name in BENCHMARKS),
+        *(f"quantize {verb}" for verb in QUANTIZE_VERBS),
     }
     verbs |= {f"export {verb}" for verb in (*artefact_backends(), "all", "verify", "inpaint", "outpaint", "list")}
-    assert set(helps) == {"", *verbs, "quantize calibrate", "quantize info"}
+    assert set(helps) == {"", *verbs}
     for path, text in helps.items():
         word, _, verb = path.partition(" ")
         typed = verb if word == "export" and verb in FILLS else path  # the console script's own verbs; both work
