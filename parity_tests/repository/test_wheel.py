@@ -20,6 +20,7 @@ from models.__main__ import VERBS
 from models.teacher.commands.verbs import VERBS as TEACHER_VERBS
 from parity_tests.support.models_command import fill_folder
 from parity_tests.support.train_driver import LAUNCH
+from quantize.__main__ import VERBS as QUANTIZE_VERBS
 
 pytestmark = pytest.mark.slow
 
