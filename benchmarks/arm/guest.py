@@ -11,6 +11,7 @@ model's one output, over the inputs. A line is printed after every inference.
 
 import ctypes
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ MARK_CALL, MARK = 172, 0x7761766566696C6C
 
 def onnx(model: str) -> tuple[list[str], Run]:
     """Names of the inputs, and a run, in ONNX Runtime on one thread with default options."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, which reads it (models/system/privacy.py)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

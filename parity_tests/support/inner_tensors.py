@@ -4,6 +4,7 @@ import numpy as np
 
 from export.litert import flatbuffer
 from export.onnx.backend import read_model
+from models.system.privacy import import_onnxruntime
 from parity_tests.support.saved_integers import QUANTISE
 from quantize.table import Activation
 
@@ -17,14 +18,13 @@ def onnx_ends(path, image, mask):
         mask: (S, S, 1) uint8.
     """
     import onnx
-    import onnxruntime
 
     model = read_model(path)
     quantised = [node for node in model.graph.node if node.op_type == QUANTISE]
     ends = [quantised[0], quantised[-1]]
     assert "/head" in ends[1].output[0], ends[1].output[0]
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(node.output[0]) for node in ends)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     found = session.run([node.output[0] for node in ends], {"image": image[None], "mask": mask[None]})
     return [one[0].astype(np.int16) - 128 for one in found]
 

@@ -167,7 +167,11 @@ def test_the_bounds_are_where_they_are_said_to_be(tmp_path):
         read_json(file, 100)
 
 
+ON_ANOTHER_MACHINE = "benchmarks/arm/guest.py"
+"""Has nothing of this project; its job and its arrays are written by ``benchmarks/arm`` a moment before."""
+
 OWN_JSON = {
+    ON_ANOTHER_MACHINE: "its job",
     "models/checkpoint.py": "sorted_header: bytes that the library has just made",
     "models/commands/info.py": "the text of ModelSpec.to_json",
     "models/system/foreign.py": "the reader itself",
@@ -187,7 +191,8 @@ def test_foreign_json_is_read_in_one_place_only():
     assert len(files) > 100
     for path in files:
         source, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
-        assert not calls(source, "torch.load", "pickle.load", "pickle.loads", "np.load"), name
+        loaders = {"torch.load", "pickle.load", "pickle.loads", "np.load"}
+        assert not calls(source, *loaders - ({"np.load"} if name == ON_ANOTHER_MACHINE else set())), name
         if name not in OWN_JSON:
             assert not calls(source, "json.load", "json.loads"), name
 
