@@ -52,7 +52,7 @@ def imports_of_the_runtime(source: str) -> list[int]:
 
 def test_one_place_imports_onnx_runtime():
     found = {path.relative_to(ROOT).as_posix(): imports_of_the_runtime(path.read_text(encoding="utf-8")) for path in everything()}
-    assert [path for path, lines in found.items() if lines] == [*ON_ANOTHER_MACHINE, THE_PLACE]
+    assert {path for path, lines in found.items() if lines} == {*ON_ANOTHER_MACHINE, THE_PLACE}
 
 
 def everything() -> list[Path]:
@@ -144,7 +144,8 @@ COMMANDS = {
     "quantize calibrate": f"-m quantize calibrate {SMALL} --data photos --count 2 --out table.json",
     "quantize info": "-m quantize info",
     "models train": f"-m parity_tests.support.train_driver train --preset tiny-gan --data photos --out run {STEPS}",
-    "models distill": f"-m models distill --teacher small.safetensors --data photos --out distilled --set stages=[[0,128,2]] {STEPS}",
+    "models distill": "-m models distill --teacher small.safetensors --data photos --out distilled --set stages=[[0,128,2]] "
+    + STEPS,
     "models inpaint": f"-m models inpaint photo.png mask.png plain.png {SMALL} --size 32",
     "export inpaint": "-m export inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
     "export outpaint": "-m export outpaint photo.png wide.png --left 3 --artifact made/small-32-onnx-fp32",
