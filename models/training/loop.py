@@ -48,6 +48,7 @@ def run(recipe: Recipe[Batch], limits: Limits) -> None:
     """
     state, config, engine = recipe.state, recipe.config, recipe.engine
     began = saved = time.monotonic()
+    saved_step: int | None = None
 
     def save() -> None:
         if engine.is_main:
@@ -72,8 +73,10 @@ def run(recipe: Recipe[Batch], limits: Limits) -> None:
                 break
             if time.monotonic() - saved > limits.save_seconds:
                 save()
-                saved = time.monotonic()
-        save()
+                saved, saved_step = time.monotonic(), state.step
+        # Not twice: killed while it writes the same again, a run that is finished would leave a half-written file for good.
+        if saved_step != state.step:
+            save()
         engine.wait()
     if engine.is_main and state.step < config.steps:
         print(f"stopped and saved at step {state.step} of {config.steps}; --resume goes on", file=sys.stderr)
