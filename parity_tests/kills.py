@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -306,6 +307,10 @@ def main(arguments: list[str]) -> int:
     kill_jobs.warm_up()
     shares = divide(args.count, [JOBS[name][0] for name in names])
     failures, kills = [], 0
+    # tqdm's own lock is one for all processes: a child that is killed while it draws would hold it for ever. And no thread of the
+    # bar may hold ours while we fork.
+    tqdm.set_lock(threading.RLock())
+    tqdm.monitor_interval = 0
     with tempfile.TemporaryDirectory() as folder, tqdm(total=args.count, unit="kill", smoothing=0.05) as bar:
         for index, (name, share) in enumerate(zip(names, shares, strict=True)):
             bar.set_postfix_str(name)
