@@ -20,7 +20,7 @@ from torch.fx import GraphModule, Node
 
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 from quantize.coverage import RegionNode, region
-from quantize.integer_modules import on_integers
+from quantize.integer_modules import on_integers, stored_value
 from quantize.kept import plan
 from quantize.table import Activation, QuantizationTable
 
@@ -86,7 +86,7 @@ class FakeQuantisedCore:
         self.rounding, self.activations = rounding, dict(table.activations)
         self._items: dict[Node, RegionNode] = {item.node: item for item in region(self.graph)}
         self._nodes = [node for node in self.graph.graph.nodes if node.op not in ("placeholder", "output")]
-        self._attributes = {node: _attribute(self.graph, node) for node in self._nodes if node.op == "get_attr"}
+        self._attributes = {node: stored_value(self.graph, node).detach() for node in self._nodes if node.op == "get_attr"}
         self._weights = {item.weight: self._weight(item, table) for item in self._items.values() if item.weight is not None}
         self._dying = self._last_uses()
         self._first: dict[str, int] = {}
@@ -219,7 +219,7 @@ class FakeQuantisedCore:
         return item.tensor if item is not None else None
 
     def _weight(self, item: RegionNode, table: QuantizationTable) -> _Weight:
-        exact, bias = (_attribute(self.graph, argument) for argument in item.node.args[1:3])
+        exact, bias = (stored_value(self.graph, argument).detach() for argument in item.node.args[1:3])
         scales = np.array(table.weights[str(item.weight)].scales, np.float32)
         integers = torch.from_numpy(weight_integers(exact.numpy(), scales))
         factors = torch.from_numpy(scales)
@@ -233,13 +233,3 @@ class FakeQuantisedCore:
             if len(users) == len(node.users):  # not what is returned
                 dying[max(users, default=place[node])].append(node)
         return dying
-
-
-def _attribute(graph: GraphModule, node: object) -> Tensor:
-    assert isinstance(node, Node)
-    assert node.op == "get_attr"
-    value: object = graph
-    for part in str(node.target).split("."):
-        value = getattr(value, part)
-    assert isinstance(value, Tensor)
-    return value.detach()

@@ -117,7 +117,7 @@ def _convolution(converted: GraphModule, node: Node, *, relu: bool) -> IntegerCo
     assert isinstance(weight, Node)
     if weight.op == "call_function":  # quantise, then dequantise: the unfolded form
         weight = weight.args[0]
-    integers, scales, zeros, offset = (_value(converted, argument) for argument in (weight, scale, zero_point, bias))
+    integers, scales, zeros, offset = (stored_value(converted, argument) for argument in (weight, scale, zero_point, bias))
     entry = node.args[0]
     assert isinstance(entry, Node)
     if integers.is_floating_point():
@@ -157,10 +157,11 @@ def on_integers(bias: Tensor, step: Tensor) -> Tensor:
 
 
 def _scale(module: nn.Module, argument: object) -> float:
-    return float(_value(module, argument)) if isinstance(argument, Node) else float(argument)  # type: ignore[arg-type]
+    return float(stored_value(module, argument)) if isinstance(argument, Node) else float(argument)  # type: ignore[arg-type]
 
 
-def _value(module: nn.Module, node: object) -> Tensor:
+def stored_value(module: nn.Module, node: object) -> Tensor:
+    """The parameter or buffer of a module that a node of its graph reads."""
     assert isinstance(node, Node)
     assert node.op == "get_attr"
     value: object = module
