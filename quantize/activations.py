@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.conventions import PIXEL_MAX, PIXEL_SCALE
 from models.generator import Generator, fold
-from quantize.samples import Sample
+from quantize.samples import Hook, Sample, run_watched
 
 HALF_MAX = 65504.0
 HEADROOM = 16
@@ -57,7 +57,7 @@ def extremes(
     outputs: dict[str, float] = {}
     partials: dict[str, float] = {}
 
-    def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+    def watch(name: str) -> Hook:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             largest = float(output.abs().max())
             if not np.isfinite(largest):
@@ -71,15 +71,7 @@ def extremes(
 
         return hook
 
-    handles = [module.register_forward_hook(watch(name)) for name, module in folded.named_modules() if name]
-    try:
-        with torch.no_grad():
-            for sample in samples:
-                folded(*sample.tensors())
-                on_sample()
-    finally:
-        for handle in handles:
-            handle.remove()
+    run_watched(folded, samples, {name: watch(name) for name, _ in folded.named_modules() if name}, on_sample=on_sample)
     return {name: Extreme(value, partials.get(name)) for name, value in outputs.items()}
 
 

@@ -1,6 +1,7 @@
 """Calibration images: squares of photos, each with a mask."""
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.checkpoint import sha256
 from models.conventions import PIXEL_SCALE
 from models.data.masks import sample_mask
 from models.data.photos import find_photos
 from models.photo.images import read_photo
+
+Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]
 
 SIZE = 256
 """Images are calibrated at this size; the table serves every size, because activations keep their range."""
@@ -77,3 +80,26 @@ def samples(folder: Path, count: int = COUNT, *, size: int = SIZE, seed: int = 0
         if len(drawn) == count:
             return drawn
     raise ValueError(f"{folder}: {len(drawn)} photos of {size} pixels or more, {count} are needed")
+
+
+def run_watched(
+    core: nn.Module, images: Sequence[Sample], hooks: Mapping[str, Hook], *, on_sample: Callable[[], object] = lambda: None
+) -> None:
+    """Run a network without gradients over images, with a forward hook on some of its modules.
+
+    Args:
+        core: takes what ``Sample.tensors`` gives.
+        images: of one size.
+        hooks: by module path, called with the module, its inputs and its output.
+        on_sample: called after each image, for a progress bar.
+    """
+    modules = dict(core.named_modules())
+    handles = [modules[name].register_forward_hook(hook) for name, hook in hooks.items()]
+    try:
+        with torch.no_grad():
+            for image in images:
+                core(*image.tensors())
+                on_sample()
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.generator import Generator, fold
 from quantize.affine import weight_integers, weight_scales
 from quantize.algorithms.changes import Changes
-from quantize.samples import Sample
+from quantize.samples import Hook, Sample, run_watched
 
 
 def correct_biases(network: Generator, samples: Sequence[Sample]) -> Changes:
@@ -27,26 +27,19 @@ def correct_biases(network: Generator, samples: Sequence[Sample]) -> Changes:
     layers = {name: layer for name, layer in core.named_modules() if isinstance(layer, nn.Conv2d)}
     moved: dict[str, list[Tensor]] = {name: [] for name in layers}
 
-    def watch(name: str, layer: nn.Conv2d) -> torch.utils.hooks.RemovableHandle:
+    def watch(name: str, layer: nn.Conv2d) -> Hook:
         error = rounding_error(layer.weight)
         assert isinstance(layer.padding, tuple)
 
-        def hook(_module: object, arguments: tuple[Tensor, ...], _y: Tensor) -> None:
+        def hook(_module: nn.Module, arguments: tuple[Tensor, ...], _y: Tensor) -> None:
             # The mean over places of a convolution is that of its error, with the padding's zeros counted as they occur.
             moved[name].append(
                 nn.functional.conv2d(arguments[0], error, None, layer.stride, layer.padding, groups=layer.groups).mean((0, 2, 3))
             )
 
-        return layer.register_forward_hook(hook)
+        return hook
 
-    handles = [watch(name, layer) for name, layer in layers.items()]
-    try:
-        with torch.no_grad():
-            for sample in samples:
-                core(*sample.tensors())
-    finally:
-        for handle in handles:
-            handle.remove()
+    run_watched(core, samples, {name: watch(name, layer) for name, layer in layers.items()})
     return Changes(biases={name: tuple((-torch.stack(rows).mean(0)).tolist()) for name, rows in moved.items()})
 
 

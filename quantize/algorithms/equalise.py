@@ -9,12 +9,12 @@ And a residual stream is scaled as a whole (``quantize.algorithms.groups``).
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.generator import Generator, fold
 from quantize.algorithms.changes import LARGEST_EXPONENT, Changes, convolution
 from quantize.algorithms.groups import Group, groups, rectified
-from quantize.samples import Sample
+from quantize.samples import Hook, Sample, run_watched
 
 STRENGTH = 0.75
 """0 would even out the weights alone, 1 the activations alone. Of 0.5, 0.75 and 1 the best on this network, whose activations
@@ -46,22 +46,14 @@ def channel_ranges(core: Generator, samples: Sequence[Sample]) -> dict[str, Tens
     wanted = {name for group in groups(core.spec) for name in group.tensors}
     relu = rectified(core.spec)
     seen: dict[str, list[Tensor]] = {name: [] for name in wanted}
-    modules = dict(core.named_modules())
 
-    def watch(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(_module: object, _arguments: object, y: Tensor) -> None:
+    def watch(name: str) -> Hook:
+        def hook(_module: nn.Module, _arguments: tuple[Tensor, ...], y: Tensor) -> None:
             seen[name].append((y.relu() if name in relu else y).abs().amax((0, 2, 3)))
 
-        return modules[name].register_forward_hook(hook)
+        return hook
 
-    handles = [watch(name) for name in sorted(wanted)]
-    try:
-        with torch.no_grad():
-            for sample in samples:
-                core(*sample.tensors())
-    finally:
-        for handle in handles:
-            handle.remove()
+    run_watched(core, samples, {name: watch(name) for name in wanted})
     return {name: torch.stack(rows).mean(0) for name, rows in seen.items()}
 
 
