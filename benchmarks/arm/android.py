@@ -6,7 +6,6 @@ stands in for that is ``bionic.c`` and a table of trampolines to glibc, compiled
 
 import hashlib
 import shutil
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.arm.bionic import ARM64, SOURCE, stand_in
 from benchmarks.arm.cores import Core
 from benchmarks.arm.emulator import CACHE, emulate, unavailable
 from benchmarks.arm.plugin import compiled
@@ -27,16 +27,12 @@ PACKAGE = HERE.parents[1] / "android_demo" / "node_modules" / "com.github.asus4.
 ARCHIVE = PACKAGE / "Plugins" / "Android" / "onnxruntime.aar"
 LIBRARY, HEADERS = "jni/arm64-v8a/libonnxruntime.so", "headers/"
 
-COMPILER, SYMBOLS = "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-nm"
-OTHER_LIBRARIES = ("libm.so", "libdl.so", "liblog.so", "libandroid.so")
-"""What the library names beside libc.so; here libc.so holds everything, and these are empty."""
-
 
 def unavailable_here() -> str | None:
     """Why Android's library cannot be run here, in a line; None where it can."""
     if not ARCHIVE.is_file():
         return "ONNX Runtime for Android is not installed; `make kotlin` installs it"
-    missing = [program for program in (COMPILER, SYMBOLS) if shutil.which(program) is None]
+    missing = [program for program in (ARM64.compiler, ARM64.symbols) if shutil.which(program) is None]
     if missing:
         return f"{missing[0]} is not installed (Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross)"
     return unavailable()
@@ -72,7 +68,7 @@ def run_android(
         raise ToolchainMissing(reason)
     folder = _android_system()
     options = ("-O1", "-std=gnu11", "-Wall", "-Werror", f"-I{folder / 'headers'}")
-    runner = compiled((COMPILER, *options), [HERE / "runner.c"], CACHE, "runner")
+    runner = compiled((ARM64.compiler, *options), [HERE / "runner.c"], CACHE, "runner")
     version: list[str] = []
 
     def line(text: str) -> None:
@@ -98,7 +94,8 @@ def run_android(
 
 def _android_system() -> Path:
     """A folder with Android's library, its headers, and what stands in for Android's own libraries; made once."""
-    digest = hashlib.sha256(ARCHIVE.read_bytes() + (HERE / "bionic.c").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    sources = (ARCHIVE, SOURCE, SOURCE.with_suffix(".py"), Path(__file__))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     place = CACHE / "built" / f"{digest[:16]}-android"
     if place.is_dir():
         return place
@@ -107,7 +104,7 @@ def _android_system() -> Path:
         made = Path(scratch) / "android"
         made.mkdir()
         _unpack(made)
-        _stand_in(made)
+        stand_in([made / "libonnxruntime.so"], made, ARM64)
         if not place.is_dir():  # another process may have been faster
             made.rename(place)
     return place
@@ -120,47 +117,3 @@ def _unpack(folder: Path) -> None:
         for name in archive.namelist():
             if name.startswith(HEADERS) and name.endswith(".h"):
                 (folder / name).write_bytes(archive.read(name))
-
-
-def _stand_in(folder: Path) -> None:
-    """Compile libc.so and the empty libraries beside it."""
-    own = folder / "bionic.o"
-    _run(COMPILER, "-O1", "-std=gnu11", "-fPIC", "-fno-builtin", "-fno-stack-protector", "-c", "-o", own, HERE / "bionic.c")
-    written_out = {line.split()[-1] for line in _run(SYMBOLS, "--defined-only", "--extern-only", own).splitlines()}
-    wanted = (line.split()[-2:] for line in _run(SYMBOLS, "-D", "--undefined-only", folder / "libonnxruntime.so").splitlines())
-    # Weak symbols (kind w) may stay without a function: the library looks before it calls.
-    names = sorted({name.split("@")[0] for kind, name in wanted if kind == "U"} - written_out)
-    (folder / "forwarded.S").write_text(trampolines(names), encoding="ascii")
-    _link(folder, "libc.so", own, folder / "forwarded.S")
-    (folder / "empty.c").touch()
-    for name in OTHER_LIBRARIES:
-        _link(folder, name, folder / "empty.c")
-
-
-def trampolines(names: list[str]) -> str:
-    """Assembler for arm64: the names, their targets, and for each a function that jumps to its target.
-
-    x16 is the register that a call may destroy on its way (AAPCS64, "IP0").
-    """
-    lines = ['.section .note.GNU-stack,"",%progbits', ".bss", ".balign 8", *_hidden("forwarded_targets")]
-    lines += [f".skip {8 * len(names)}", ".section .rodata", *_hidden("forwarded_names")]
-    lines += [*(f'.asciz "{name}"' for name in names), ".byte 0", ".text"]
-    for index, name in enumerate(names):
-        lines += [f".globl {name}", f".type {name}, %function", f"{name}:", "adrp x16, forwarded_targets"]
-        lines += ["add x16, x16, :lo12:forwarded_targets", f"ldr x16, [x16, #{8 * index}]", "br x16"]
-    return "\n".join(lines) + "\n"
-
-
-def _hidden(name: str) -> tuple[str, ...]:
-    return (f".globl {name}", f".hidden {name}", f"{name}:")
-
-
-def _link(folder: Path, name: str, *sources: Path) -> None:
-    _run(COMPILER, "-shared", "-fPIC", f"-Wl,-soname,{name}", "-o", folder / name, *sources)
-
-
-def _run(*command: object) -> str:
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {done.stderr.strip()[-600:]}")
-    return done.stdout

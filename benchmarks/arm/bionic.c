@@ -1,7 +1,7 @@
-/* Android's C library, as far as libonnxruntime.so of the onnxruntime-android archive needs it, on top of glibc for arm64.
+/* Android's C library, as far as libonnxruntime.so of the onnxruntime-android archive needs it, on top of glibc.
  *
  * The library asks for symbols of version LIBC, which glibc's do not have, so this file is linked as libc.so together with a table
- * (benchmarks/arm/android.py makes it) that forwards every other symbol to glibc's function of that name. Both libraries lay out
+ * (benchmarks/arm/bionic.py makes it) that forwards every other symbol to glibc's function of that name. Both libraries lay out
  * most types alike, because both pass them to one kernel; written out here is what glibc does not have, and where a number, a size
  * or a calling convention differs (bionic's pthread_types.h, bits/sysconf.h and signal_types.h against glibc's). */
 #define _GNU_SOURCE

@@ -1,6 +1,7 @@
 """The core, ONNX Runtime's Java classes and its library *for Android* (x86-64), together on a desktop's Java.
 
-Nothing of Android is here: the library is loaded over ``bionic/shim.c``. It is the code that an emulator or a Chromebook would
+Nothing of Android is here: the library is loaded over ``benchmarks/arm/bionic.c``. It is the
+code that an emulator or a Chromebook would
 run, and the Java and Kotlin that every Android device would run, but for their translation to Android's bytecode.
 """
 
@@ -14,10 +15,10 @@ from skimage import data
 from android_demo.packaging.goldens import fill_case
 from android_demo.packaging.kotlin import unpacked
 from android_demo.packaging.places import aar, missing_for_junit
+from benchmarks.arm.bionic import X86_64, stand_in
 from export.artifact.loading import load_artefact
 from export.parity import probes
 from models.fill.outpaint import Margins, outpaint
-from parity_tests.android_demo.bionic.build import build
 from parity_tests.android_demo.java import case, java, run_core
 
 LIBRARIES = ("jni/x86_64/libonnxruntime.so", "jni/x86_64/libonnxruntime4j_jni.so")
@@ -40,7 +41,7 @@ def android(tmp_path_factory):
     shim = folder / "shim"
     shim.mkdir()
     libraries = [folder / name for name in LIBRARIES]
-    assert build(libraries, shim) > 100
+    assert len(stand_in(libraries, shim, X86_64)) > 100
     place = libraries[0].parent
     # Strict verification of every class, as Android's own does.
     options = ["-Xverify:all", f"-Donnxruntime.native.path={place}"]

@@ -1,12 +1,13 @@
 """The bars of ``benchmarks.arm`` catch planted rows, the trampolines are what they say, and what is missing is named."""
 
 import dataclasses
+import platform
 import shutil
 import subprocess
 
 import pytest
 
-from benchmarks.arm import android, command, emulator, plugin
+from benchmarks.arm import android, bionic, command, emulator, plugin
 from benchmarks.arm.bars import Row, misses
 from benchmarks.arm.cores import CORES
 from export.artifact.manifest import Parity
@@ -86,11 +87,13 @@ def test_a_missed_bar_ends_with_1(monkeypatch, capsys, tmp_path):
     assert "missed: net-w8a8 on cortex-a76" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(shutil.which(android.COMPILER) is None, reason="no compiler for arm64 (gcc-aarch64-linux-gnu)")
-def test_trampolines_assemble_and_are_named(tmp_path):
-    (tmp_path / "t.S").write_text(android.trampolines(["malloc", "cosf"]), encoding="ascii")
-    subprocess.run([android.COMPILER, "-c", "-o", tmp_path / "t.o", tmp_path / "t.S"], check=True, timeout=60)
-    listed = subprocess.run([android.SYMBOLS, tmp_path / "t.o"], check=True, capture_output=True, text=True, timeout=60).stdout
+@pytest.mark.parametrize("toolchain", [bionic.ARM64, bionic.X86_64], ids=["arm64", "x86_64"])
+def test_trampolines_assemble_and_are_named(tmp_path, toolchain):
+    if shutil.which(toolchain.compiler) is None or (toolchain is bionic.X86_64 and platform.machine() != "x86_64"):
+        pytest.skip(f"no compiler for that processor ({toolchain.compiler})")
+    (tmp_path / "t.S").write_text(bionic.trampolines(["malloc", "cosf"], toolchain), encoding="ascii")
+    subprocess.run([toolchain.compiler, "-c", "-o", tmp_path / "t.o", tmp_path / "t.S"], check=True, timeout=60)
+    listed = subprocess.run([toolchain.symbols, tmp_path / "t.o"], check=True, capture_output=True, text=True, timeout=60).stdout
     defined = {line.split()[2]: line.split()[1] for line in listed.splitlines()}
     assert {name: defined[name] for name in ("malloc", "cosf")} == {"malloc": "T", "cosf": "T"}
     assert {"forwarded_names", "forwarded_targets"} <= defined.keys()
