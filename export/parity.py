@@ -6,7 +6,6 @@ and the reference sees the photo: if pixels under the hole leaked into the resul
 """
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from export.errors import ToolchainMissing
 from export.tolerances import BETWEEN_BACKENDS_DB, REPEAT_DB, REPEAT_SHARE, TOLERANCES, Bar
 from models.conventions import MASK_THRESHOLD, PIXEL_MAX, PIXEL_SCALE
 from models.data.masks import MASKS
+from models.evaluation.metrics.pixels import decibels
 
 Pixels = NDArray[np.uint8]
 Levels = NDArray[np.int16]
@@ -190,8 +190,7 @@ def measure(
 
 def psnr_db(difference: Levels) -> float | None:
     """10 log10(255^2 / mean(difference^2)); None where nothing differs."""
-    mean_square = float((difference.astype(np.float64) ** 2).mean())
-    return None if mean_square == 0 else 10 * math.log10(PIXEL_MAX**2 / mean_square)
+    return decibels(float((difference.astype(np.float64) ** 2).mean()))
 
 
 def misses(parity: Parity, scheme: str) -> list[str]:

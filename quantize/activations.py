@@ -4,6 +4,7 @@ fp16 ends at 65504. Phone accelerators may also add up in it, in an order of the
 of a convolution in every order.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.conventions import PIXEL_MAX, PIXEL_SCALE
+from models.evaluation.metrics.pixels import decibels
 from models.generator import Generator, fold
 from quantize.samples import Hook, Sample, run_watched
 
@@ -90,5 +92,5 @@ def half_psnr_db(generator: Generator, sample: Sample) -> float:
         raise ValueError("half precision overflows: the fill has values that are not finite")
     levels = [torch.floor((fill + 1) * PIXEL_SCALE + 0.5).clamp(0, PIXEL_MAX)[0] for fill in (exact, half)]
     difference = (levels[0] - levels[1])[:, torch.from_numpy(sample.hole)].double()
-    mean_square = float((difference**2).mean())
-    return 10 * float(np.log10(PIXEL_MAX**2 / mean_square)) if mean_square else float("inf")
+    found = decibels(float((difference**2).mean()))
+    return math.inf if found is None else found

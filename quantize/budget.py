@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import torch
 from tqdm import tqdm
 
-from models.evaluation.metrics.pixels import IDENTICAL_DB
+from models.evaluation.metrics.pixels import IDENTICAL_DB, decibels
 from models.generator import Generator, fold
 from quantize.fake_quantised import FakeQuantisedCore, nearest, nearest_of_half
-from quantize.kept import check
+from quantize.kept import check, layers, spec_items
 from quantize.samples import Sample
-from quantize.sensitivity.errors import errors, float_psnr_db, photo_psnr_db, psnr_db
+from quantize.sensitivity.errors import errors, float_psnr_db, photo_psnr_db
 from quantize.sensitivity.file import Sensitivity
 from quantize.table import QuantizationTable
 
@@ -114,7 +114,7 @@ class Programs:
                     fills.append(self._core.fill(*sample.tensors(), rounded))
                 float_rows.append(errors(exact, exact, sample))
                 rows.append(errors(fills[0], exact, sample))
-                apart.append(psnr_db(errors(fills[1], fills[0], sample)[1]))
+                apart.append(decibels(errors(fills[1], fills[0], sample)[1]))
         worst = min((value for value in apart if value is not None), default=IDENTICAL_DB)
         to_float = float_psnr_db(rows)
         return Figures(photo_psnr_db(float_rows) - photo_psnr_db(rows), worst, IDENTICAL_DB if to_float is None else to_float)
@@ -165,6 +165,4 @@ def require_layers(network: Generator, names: Sequence[str]) -> None:
     Raises:
         ValueError: naming them.
     """
-    from quantize.kept import layers, spec_items
-
     check(names, layers(spec_items(network.spec)))

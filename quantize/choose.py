@@ -6,20 +6,21 @@ for this. A local measure (the error of the tensor itself) prefers what the netw
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from models.evaluation.metrics.pixels import IDENTICAL_DB
+from models.evaluation.metrics.pixels import psnr
 from models.generator import Generator, fold, with_plain_convolutions
 from quantize.algorithms import ALGORITHMS
 from quantize.algorithms.changes import Changes
 from quantize.fake_quantised import FakeQuantisedCore
 from quantize.observers import RANGES, ActivationHistogram
 from quantize.samples import Sample
-from quantize.sensitivity.errors import errors, psnr_db
+from quantize.sensitivity.errors import errors
 from quantize.table import Activation, QuantizationTable
 from quantize.tabulate import observe, tabulate
 from quantize.ties import without_ties
@@ -141,4 +142,4 @@ class Chooser:
 
     def _mean(self, fills: Iterable[Tensor]) -> float:
         rows = [errors(fill, exact, image) for fill, exact, image in zip(fills, self._exact, self.judges, strict=True)]
-        return sum(IDENTICAL_DB if (value := psnr_db(row[1])) is None else value for row in rows) / len(rows)
+        return fmean(psnr(to_float) for _, to_float in rows)

@@ -4,6 +4,7 @@ Runtimes round a float here and there to another integer. What comes of that at 
 the input, so this figure is a ceiling of the agreement between runtimes that are not equal to the bit; in a video it is flicker.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.conventions import PIXEL_MAX
+from models.evaluation.metrics.pixels import decibels
 from models.inpainter import Core, Uint8Shell
 from quantize.samples import Sample
 
@@ -79,6 +80,5 @@ def _fill(shell: Callable[[Tensor, Tensor], dict[str, Tensor]], photo: Pixels, h
 
 def _effect(after: Pixels, before: Pixels) -> Effect:
     difference = np.abs(after.astype(np.float64) - before)
-    mean_square = float((difference**2).mean())
-    psnr = 10 * np.log10(PIXEL_MAX**2 / mean_square) if mean_square else np.inf
-    return Effect(float(psnr), float((difference > 0).mean()), int(difference.max()))
+    psnr = decibels(float((difference**2).mean()))
+    return Effect(math.inf if psnr is None else psnr, float((difference > 0).mean()), int(difference.max()))

@@ -1,13 +1,13 @@
 """How far fills are from the true photo and from the float fill, in the hole."""
 
-import math
 from collections.abc import Sequence
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from models.conventions import PIXEL_MAX, PIXEL_SCALE
-from models.evaluation.metrics.pixels import IDENTICAL_DB
+from models.evaluation.metrics.pixels import decibels, psnr
 from quantize.samples import Sample
 
 Errors = tuple[float, float]
@@ -34,17 +34,11 @@ def errors(fill: Tensor, exact: Tensor, sample: Sample) -> Errors:
     return to_photo, to_float
 
 
-def psnr_db(mean_square: float) -> float | None:
-    """10 log10(255^2 / mean square); None where nothing differs."""
-    return None if mean_square == 0 else 10 * math.log10(PIXEL_MAX**2 / mean_square)
-
-
 def photo_psnr_db(rows: Sequence[Errors]) -> float:
     """Hole PSNR to the true photo, mean over the photos (as the evaluation has it)."""
-    values = [psnr_db(to_photo) for to_photo, _ in rows]
-    return sum(IDENTICAL_DB if value is None else value for value in values) / len(values)
+    return fmean(psnr(to_photo) for to_photo, _ in rows)
 
 
 def float_psnr_db(rows: Sequence[Errors]) -> float | None:
     """Hole PSNR to the float fill, of the squared error's mean over the photos; None where no photo differs."""
-    return psnr_db(sum(to_float for _, to_float in rows) / len(rows))
+    return decibels(sum(to_float for _, to_float in rows) / len(rows))

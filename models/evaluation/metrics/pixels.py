@@ -3,6 +3,7 @@
 All take uint8 RGB images (H, W, 3) and ``hole``, (H, W) bool, True inside the hole.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -18,11 +19,15 @@ IDENTICAL_DB = 100.0
 """PSNR given to equal images, whose PSNR is infinite and would make every mean infinite."""
 
 
+def decibels(mean_square: float) -> float | None:
+    """Peak signal-to-noise ratio 10 log10(255^2 / MSE) in dB; None where nothing differs."""
+    return None if mean_square == 0 else 10 * math.log10(PIXEL_MAX**2 / mean_square)
+
+
 def psnr(mean_square: float) -> float:
-    """Peak signal-to-noise ratio 10 log10(255^2 / MSE) in dB, at most ``IDENTICAL_DB``."""
-    if mean_square == 0:
-        return IDENTICAL_DB
-    return min(IDENTICAL_DB, 10 * float(np.log10(PIXEL_MAX**2 / mean_square)))
+    """The same, at most ``IDENTICAL_DB``, which is that of equal images."""
+    found = decibels(mean_square)
+    return IDENTICAL_DB if found is None else min(IDENTICAL_DB, found)
 
 
 def hole_psnr(result: Pixels, photo: Pixels, hole: Bools) -> float:
