@@ -4,16 +4,11 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { createRequire } from "node:module";
+import { fingersOn, phoneBrowser } from "../../support/phone_browser.mjs";
 
 const options = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const require = createRequire(path.join(options.phone, "package.json"));
-const { chromium, devices } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"];
-const browser = await chromium.launch({ executablePath: options.browser, args: ["--no-sandbox", "--disable-gpu", ...quiet] });
-const context = await browser.newContext({ ...devices["Pixel 7"], acceptDownloads: true });
+const { browser, newContext, faults } = await phoneBrowser(options);
+const context = await newContext();
 const page = await context.newPage();
 page.setDefaultTimeout(5000);
 const seen = { errors: [], foreign: [] };
@@ -28,17 +23,8 @@ const status = () => page.textContent("#status");
 const says = (text) => page.waitForFunction((text) => document.getElementById("status").textContent.includes(text), text, { timeout: 120_000 });
 const shot = (name) => page.screenshot({ path: path.join(options.out, `${name}.png`) });
 
-// Touch by the browser's own input, so that it decides what is a tap, a pinch, a scroll.
-const input = await context.newCDPSession(page);
-const touch = async (type, points) => input.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
-const drag = async (from, to, steps = 12) => {
-  await touch("touchStart", [from]);
-  for (let i = 1; i <= steps; i++)
-    await touch("touchMove", [[from[0] + (to[0] - from[0]) * i / steps, from[1] + (to[1] - from[1]) * i / steps]]);
-  await page.waitForTimeout(150); // a finger that is lifted in motion is a fling, and the browser takes the next tap for its end
-  await touch("touchEnd", []);
-  await page.waitForTimeout(350);
-};
+const { touch, move } = await fingersOn(context, page);
+const drag = (from, to) => move([from], [to]);
 const painted = () => page.evaluate(() => window.wavefill.mask().reduce((sum, value) => sum + (value > 0), 0));
 
 const start = Date.now();
@@ -68,11 +54,7 @@ seen.erased = await painted();
 await page.tap("#erase");
 
 // Two fingers zoom and paint nothing.
-await touch("touchStart", [at(0.45, 0.5), at(0.55, 0.5)]);
-for (let i = 1; i <= 8; i++) await touch("touchMove", [at(0.45 - 0.02 * i, 0.5), at(0.55 + 0.02 * i, 0.5)]);
-await page.waitForTimeout(150);
-await touch("touchEnd", []);
-await page.waitForTimeout(350);
+await move([at(0.45, 0.5), at(0.55, 0.5)], [at(0.29, 0.5), at(0.71, 0.5)]);
 seen.pinched = await painted();
 await shot("zoomed");
 await page.tap("#fit");
@@ -104,9 +86,7 @@ await page.locator("#record").scrollIntoViewIfNeeded();
 await shot("benchmark");
 
 // What a screen reader meets.
-await page.evaluate(axe);
-const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }));
-seen.faults = found.violations.filter((fault) => ["serious", "critical"].includes(fault.impact)).map((fault) => `${fault.id}: ${fault.help}`);
+seen.faults = await faults(page);
 
 // Everything is here after loading: the network may go.
 await context.setOffline(true);

@@ -3,18 +3,13 @@
 // Takes { page, browser, out, phone }; prints one line of JSON with what it saw, and leaves a screenshot and the saved answers in `out`.
 
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { fingersOn, phoneBrowser } from "../../support/phone_browser.mjs";
 
 const options = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const require = createRequire(path.join(options.phone, "package.json"));
-const { chromium, devices } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"];
-const browser = await chromium.launch({ executablePath: options.browser, args: ["--no-sandbox", "--disable-gpu", ...quiet] });
-const context = await browser.newContext({ ...devices["Pixel 7"], acceptDownloads: true });
+const { browser, newContext, faults } = await phoneBrowser(options);
+const context = await newContext();
 await context.setOffline(true);
 const seen = { errors: [], foreign: [] };
 const address = pathToFileURL(options.page).href;
@@ -61,25 +56,17 @@ const changed = async (act) => {
   return transforms();
 };
 seen.zoomed = await changed(() => page.tap("#closer"));
-const input = await context.newCDPSession(page);
-const touch = (type, points) => input.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y], id) => ({ x, y, id })) });
+const { move } = await fingersOn(context, page);
 const box = await page.locator("#right").boundingBox();
 const at = (x, y) => [box.x + box.width * x, box.y + box.height * y];
-await touch("touchStart", [at(0.5, 0.5)]);
-for (let i = 1; i <= 8; i++) await touch("touchMove", [at(0.5 - 0.02 * i, 0.5)]);
-await touch("touchEnd", []);
+await move([at(0.5, 0.5)], [at(0.34, 0.5)]);
 seen.dragged = await transforms();
-await page.waitForTimeout(500); // as a person does: at once, the browser takes a tap for the end of a fling
 seen.whole = await changed(() => page.tap("#farther"));
-await touch("touchStart", [at(0.4, 0.5), at(0.6, 0.5)]);
-for (let i = 1; i <= 8; i++) await touch("touchMove", [at(0.4 - 0.03 * i, 0.5), at(0.6 + 0.03 * i, 0.5)]);
-await touch("touchEnd", []);
+await move([at(0.4, 0.5), at(0.6, 0.5)], [at(0.16, 0.5), at(0.84, 0.5)]);
 seen.pinched = await transforms();
 await page.screenshot({ path: path.join(options.out, "pair.png") });
 
-await page.evaluate(axe);
-const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"] }));
-seen.faults = found.violations.filter((fault) => ["serious", "critical"].includes(fault.impact)).map((fault) => `${fault.id}: ${fault.help}`);
+seen.faults = await faults(page);
 
 // Closed and opened again: it goes on where it was, with the same pair.
 const pair = await shown(page);
@@ -96,7 +83,7 @@ await download.saveAs(path.join(options.out, "votes.json"));
 seen.visible = await page.evaluate(() => document.body.innerText);
 
 // Another voter has another order.
-const other = await (await browser.newContext({ ...devices["Pixel 7"] })).newPage();
+const other = await (await newContext()).newPage();
 await other.goto(address);
 seen.orders = [];
 for (let i = 0; i < 6; i++) {
