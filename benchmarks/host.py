@@ -24,7 +24,7 @@ def describe_host(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
         "load_1min": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: found for name in packages if (found := _version(name))},
+        "versions": {name: found for name in packages if (found := installed_version(name))},
     }
 
 
@@ -69,7 +69,8 @@ def _field(line: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Of a distribution; None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

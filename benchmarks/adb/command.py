@@ -129,7 +129,6 @@ def _measured(
     if len(content) != golden.size:
         raise ValueError(f"the runner wrote {len(content)} bytes, {golden.size} are a result")
     got = np.frombuffer(content, np.uint8).reshape(golden.shape)
-    digest = next(one.sha256 for one in manifest.files if one.name == manifest.model_file)
     return check(
         {
             "schema": SCHEMA,
@@ -139,7 +138,7 @@ def _measured(
                 "scheme": manifest.scheme,
                 "size": manifest.size,
                 "bytes": manifest.size_bytes,
-                "sha256": digest,
+                "sha256": manifest.model_sha256,
                 "checkpoint_sha256": manifest.checkpoint_sha256,
                 "operators": {"total": sum(OnnxBackend().inspect(model).operators.values()), "delegated": 0},
             },

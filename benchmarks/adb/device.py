@@ -79,13 +79,7 @@ class Device:
 
     def about(self) -> dict[str, object]:
         """Part ``host`` of a record, but for the thermal status."""
-        names = {
-            "model": "ro.product.model",
-            "soc": "ro.soc.model",
-            "abi": "ro.product.cpu.abi",
-            "release": "ro.build.version.release",
-        }
-        found = {key: self.shell(f"getprop {name}").strip() for key, name in names.items()}
+        found = {key: self.shell(f"getprop {name}").strip() for key, name in PROPERTIES.items()}
         # Phones before Android 12 do not name their system on a chip.
         soc = found["soc"] or self.shell("getprop ro.board.platform").strip() or "unknown"
         governors = self.shell("cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor 2>/dev/null || true").split()

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.host import installed_version
 from benchmarks.latency import convolution
 from benchmarks.latency.subjects import METHODS
 from benchmarks.peers.adapters import ADAPTERS
@@ -57,10 +57,7 @@ class Candidate:
     @property
     def version(self) -> str:
         """Of its runtime; ``not installed`` where it is not."""
-        try:
-            return version(self.runtime[0])
-        except PackageNotFoundError:
-            return "not installed"
+        return installed_version(self.runtime[0]) or "not installed"
 
 
 @dataclass
@@ -138,13 +135,12 @@ def _reference(kind: str, name: str, manifest: Manifest, checkpoint: Path, diges
 
 def _artefact(folder: Path, name: str, manifest: Manifest, reference: str) -> Candidate:
     model = {"folder": str(folder.absolute()), "backend": manifest.backend, "model": manifest.model_file}
-    digest = next((one.sha256 for one in manifest.files if one.name == manifest.model_file), manifest.recipe_sha256)
     return Candidate(
         name,
         ARTEFACT,
         {"kind": "artefact", **model, "size": manifest.size, "io": manifest.io},
         RUNTIME_OF[manifest.backend],
-        _about(name, manifest.scheme, manifest.size, manifest.size_bytes, digest, manifest.checkpoint_sha256),
+        _about(name, manifest.scheme, manifest.size, manifest.size_bytes, manifest.model_sha256, manifest.checkpoint_sha256),
         manifest.macs,
         reference=reference,
     )

@@ -8,7 +8,6 @@ folder; Ctrl-C keeps what was measured, and the same command goes on from there.
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,10 +19,7 @@ from tqdm import tqdm
 
 from benchmarks.host import host_lines
 from benchmarks.latency.candidates import (
-    ARTEFACT,
-    CLASSICAL,
     CONVOLUTION,
-    EAGER,
     REFERENCE,
     Candidate,
     Field,
@@ -38,6 +34,7 @@ from benchmarks.latency.record import records
 from benchmarks.latency.rounds import Journal, Measured, measure
 from benchmarks.records.files import write_records
 from benchmarks.records.origin import now, this_host, this_run
+from benchmarks.report.rows import Record, by_threads, eager_of, processor_ms
 from export.artifact.files import find_artefacts
 from export.errors import ToolchainMissing
 from export.parity import probes, psnr_db
@@ -151,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found, indent=1))
     else:
-        print("\n\n".join(_table(found, threads) for threads in counts if any(_is(one, threads) for one in found)))
+        print("\n\n".join(_table(rows, threads) for threads, rows in by_threads(found).items()))
         print(host_lines(host))
     return code
 
@@ -187,7 +184,7 @@ def _journal(arguments: argparse.Namespace, candidates: Sequence[Candidate], hos
 
 
 def _measure(arguments: argparse.Namespace, candidates: Sequence[Candidate], threads: int, journal: Journal) -> None:
-    references = {one.name: one.reference for one in candidates}
+    by_name = {one.name: one for one in candidates}
 
     def progress(items: Iterable[Any], what: str) -> Iterable[Any]:
         return tqdm(items, desc=f"{threads} thread{'s' if threads > 1 else ''}, {what}", file=sys.stderr, dynamic_ncols=True)
@@ -197,11 +194,10 @@ def _measure(arguments: argparse.Namespace, candidates: Sequence[Candidate], thr
         def on_end(name: str, worker: Worker, one: Measured) -> None:
             one.profile = worker.ask("profile")
             own = worker.ask("answers", path=str(Path(folder) / f"{_file(name)}.npy"))
-            reference = Path(folder) / f"{_file(references[name] or '')}.npy"
+            reference = Path(folder) / f"{_file(by_name[name].reference or '')}.npy"
             if own and reference.is_file():
-                one.fidelity = _fidelity(np.load(own["path"]), np.load(reference), by=candidate[name])
+                one.fidelity = _fidelity(np.load(own["path"]), np.load(reference), by=by_name[name])
 
-        candidate = {one.name: one for one in candidates}
         # References first, where there is an order: the others are compared with what they answered.
         ordered = sorted(candidates, key=lambda one: one.family != REFERENCE)
         specs = [(one.name, dict(one.spec)) for one in ordered]
@@ -235,10 +231,6 @@ def _fidelity(got: np.ndarray, wanted: np.ndarray, by: Candidate) -> dict[str, A
     }
 
 
-def _is(record: dict[str, Any], threads: int) -> bool:
-    return bool(record["runtime"]["threads"] == threads)
-
-
 HEADS = (
     "MB",
     "median",
@@ -256,23 +248,20 @@ HEADS = (
 )
 
 
-def _table(found: Sequence[dict[str, Any]], threads: int) -> str:
-    rows = [one for one in found if _is(one, threads)]
-    eager = {one["artifact"]["size"]: one["times_ms"]["p50"] for one in rows if one["artifact"]["name"].startswith(EAGER)}
-    order = (REFERENCE, ARTEFACT, "stand-in", "peer", CLASSICAL, CONVOLUTION)
-    rows.sort(key=lambda one: order.index(one["candidate"]["family"]))
+def _table(rows: Sequence[Record], threads: int) -> str:
+    eager = eager_of(rows)
     cells = [[one["artifact"]["name"], *_cells(one, eager.get(one["artifact"]["size"]))] for one in rows]
     head = f"{threads} thread{'s' if threads > 1 else ''}, milliseconds unless said otherwise"
     return f"{head}\n{table(['', *HEADS], cells, [False] + len(HEADS) * [True])}"
 
 
-def _cells(one: dict[str, Any], eager: float | None) -> list[str]:
+def _cells(one: Record, eager: float | None) -> list[str]:
     times, work = one["times_ms"], one["work"]
     length = one["artifact"]["bytes"]
     return [
         f"{length / 1e6:.2f}" if length else "",
         f"{times['p50']:.2f}",
-        f"{statistics.median(ms for ms in one['processor_ms'] if ms is not None):.2f}",
+        f"{processor_ms(one):.2f}",
         *(f"{times[key]:.2f}" for key in ("min", "p90", "p99")),
         f"{times['last_tenth'] / times['first_tenth']:.2f}",
         f"{times['load']:.0f}",

@@ -153,8 +153,7 @@ def _check_hashes(records: Sequence[Mapping[str, Any]], folder: Path | None) -> 
         if failures:
             raise ValueError(f"{artefact}: damaged: {'; '.join(failures)}")
         manifest = read_manifest(artefact)
-        model = next((one.sha256 for one in manifest.files if one.name == manifest.model_file), manifest.recipe_sha256)
-        hashes[artefact.resolve().name] = model
+        hashes[artefact.resolve().name] = manifest.model_sha256
     for one in records:
         if "artifact" not in one:
             continue

@@ -116,6 +116,11 @@ class Manifest:
     tools: Mapping[str, str]
     schema_version: int = field(default=SCHEMA_VERSION)
 
+    @property
+    def model_sha256(self) -> str:
+        """Hash of the model file; of a package, which is a folder, that of all its inputs."""
+        return next((one.sha256 for one in self.files if one.name == self.model_file), self.recipe_sha256)
+
     def to_json(self) -> str:
         """Canonical text: sorted keys, two spaces, one newline at the end."""
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True, allow_nan=False) + "\n"
