@@ -53,6 +53,22 @@ def weight_scales(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.where(largest > 0, largest, 1) / WEIGHT_MAX).astype(np.float32)
 
 
+LARGEST_BIAS = 2**22
+"""Steps of the accumulator. Programs and files pass biases on as float32, which tells whole numbers apart up to 2^23; half of
+that leaves room for the input's scale to be chosen smaller afterwards."""
+
+
+def with_room_for_bias(scales: NDArray[np.float32], bias: NDArray[np.float32], entry_scale: float) -> NDArray[np.float32]:
+    """The scales, larger where a bias would be more than ``LARGEST_BIAS`` steps: channels of tiny weights, which hardly vary.
+
+    Args:
+        scales: (outputs,) of a convolution's weight.
+        bias: (outputs,).
+        entry_scale: of what the convolution reads; a step is this times the scale of the weight.
+    """
+    return np.maximum(scales, (np.abs(bias) / (entry_scale * LARGEST_BIAS)).astype(np.float32))
+
+
 def weight_integers(weight: NDArray[np.float32], scales: NDArray[np.float32]) -> NDArray[np.int8]:
     """clamp(round(w / s), -63, 63) as torch computes it (w times the float32 reciprocal of s, halves to even).
 

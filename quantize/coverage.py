@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch.fx import GraphModule, Node
 
+from models.generator import Generator, fold
 from models.spec import ModelSpec
 
 STEM, HEAD = "stem", "head"
@@ -89,6 +91,26 @@ def region(model: GraphModule) -> Iterator[RegionNode]:
                 f"between stem and head only {', '.join(INTEGER_OPERATORS)} may occur"
             )
         yield _region_node(node)
+
+
+def with_operands(generator: Generator) -> Iterator[tuple[RegionNode, tuple[str, ...]]]:
+    """Operators of a network's region but ReLUs, each with the names of the activations that it reads, in execution order.
+
+    A resize stores its result under the scale, and here under the name, of what it copies.
+
+    Args:
+        generator: folded or not.
+    """
+    size = generator.spec.multiple  # the same operators at any size
+    ports = (torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size))
+    names: dict[object, str] = {}
+    for item in region(torch.export.export(fold(generator, size, size), ports).module(check_guards=False)):
+        if item.kind not in ("input", "relu"):
+            yield item, tuple(names[argument] for argument in item.node.args[: 2 if item.kind == "add" else 1])
+        if item.shares is not None:
+            names[item.node] = names[item.shares]
+        elif item.tensor is not None:  # that of a convolution with a ReLU behind it is the ReLU's
+            names[item.node] = item.tensor
 
 
 def _region_node(node: Node) -> RegionNode:

@@ -1,14 +1,15 @@
 """From images to number formats: what the observers saw of a float network, and the table that follows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from models.generator import Generator, fold, with_plain_convolutions
-from quantize.affine import weight_integers, weight_scales
+from quantize.affine import weight_integers, weight_scales, with_room_for_bias
 from quantize.algorithms.changes import Changes
+from quantize.coverage import with_operands
 from quantize.lowering import prepared
 from quantize.observers import RANGES, ActivationHistogram
 from quantize.quantizer import CoreQuantizer
@@ -71,14 +72,27 @@ def tabulate(
     changes = changes or Changes()
     activations = {name: Activation(*histogram.parameters_by(RANGES[rule])) for name, histogram in watched.items()}
     activations = without_ties(activations, generator)
-    weights = dict(_weights(changes.applied(with_plain_convolutions(generator))))
+    weights = weight_formats(changes.applied(with_plain_convolutions(generator)), activations)
     return QuantizationTable(generator.spec.name, checkpoint_sha256, activations, weights, provenance or {}, changes=changes)
 
 
-def _weights(generator: Generator) -> Iterator[tuple[str, Weight]]:
-    multiple = generator.spec.multiple  # any size will do: weights do not depend on it
-    for name, value in fold(generator, multiple, multiple).named_parameters():
-        if value.ndim == 4:
-            weight = value.numpy()
-            scales = weight_scales(weight)
-            yield name, Weight(tuple(scales.tolist()), integers_sha256(weight_integers(weight, scales)))
+def weight_formats(network: Generator, activations: Mapping[str, Activation]) -> dict[str, Weight]:
+    """Scales and integers of every convolution's weight.
+
+    Args:
+        network: with plain convolutions, changes made.
+        activations: formats by tensor name.
+    """
+    parameters = {name: value.detach().numpy() for name, value in network.named_parameters()}
+    found = {}
+    for layer, entry in entries(network).items():
+        weight = parameters[f"{layer}.weight"]
+        scales = with_room_for_bias(weight_scales(weight), parameters[f"{layer}.bias"], activations[entry].scale)
+        found[f"{layer}.weight"] = Weight(tuple(scales.tolist()), integers_sha256(weight_integers(weight, scales)))
+    return found
+
+
+def entries(network: Generator) -> dict[str, str]:
+    """For each convolution of the region, by module path, the name of the activation that it reads."""
+    found = ((item.weight, operands[0]) for item, operands in with_operands(network))
+    return {weight.removesuffix(".weight"): entry for weight, entry in found if weight is not None}

@@ -15,11 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
-import torch
 
-from models.generator import Generator, fold
+from models.generator import Generator
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN
-from quantize.coverage import STEM_INPUT, region
+from quantize.coverage import STEM_INPUT, with_operands
 from quantize.runtime_sums import differing_pairs
 from quantize.table import Activation
 
@@ -30,20 +29,10 @@ wrong here: of their products with integers many are exactly a tie."""
 
 def additions(generator: Generator) -> Iterator[tuple[str, str, str]]:
     """Names of operands and result of every addition of the integer region, in execution order."""
-    size = generator.spec.multiple
-    ports = (torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size))
-    model = torch.export.export(fold(generator, size, size), ports).module(check_guards=False)
-    names: dict[object, str] = {}
-    for item in region(model):
+    for item, operands in with_operands(generator):
         if item.kind == "add":
             assert item.tensor is not None
-            left, right = (names[argument] for argument in item.node.args[:2])
-            yield left, right, item.tensor
-        # A resize stores under the scale of what it copies; a fused convolution's result is named by its ReLU.
-        if item.shares is not None:
-            names[item.node] = names[item.shares]
-        elif item.tensor is not None:
-            names[item.node] = item.tensor
+            yield operands[0], operands[1], item.tensor
 
 
 ENTRY_DISTANCE = 2e-4

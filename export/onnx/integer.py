@@ -51,8 +51,12 @@ def _quantise_bias(graph: Graph, conv: NodeProto) -> None:
     source, weight = graph.producer(conv.input[0]), graph.producer(conv.input[1])
     if source is None or weight is None or {source.op_type, weight.op_type} != {DEQUANTIZE}:
         return  # a float convolution outside the integer region keeps its float bias
-    scale = graph.constants[source.input[1]].astype(np.float32) * graph.constants[weight.input[1]].astype(np.float32)
-    integers = np.rint(graph.constants[conv.input[2]].astype(np.float64) / scale.astype(np.float64))
+    steps = [graph.constants[one.input[1]].astype(np.float32) for one in (source, weight)]
+    scale = steps[0] * steps[1]
+    # The program rounded the bias to whole multiples of the product in float64. Beyond 2^22 steps, the product rounded to float32
+    # would give the next integer.
+    exact_scale = steps[0].astype(np.float64) * steps[1].astype(np.float64)
+    integers = np.rint(graph.constants[conv.input[2]].astype(np.float64) / exact_scale)
     if np.abs(integers).max() > INT32_MAX:
         raise ValueError(f"{conv.name}: a bias of {np.abs(integers).max():.3g} steps does not fit int32")
     stem = conv.name.removesuffix("/Conv")

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantize.affine import WEIGHT_MAX, affine_parameters, weight_integers, weight_scales
+from quantize.affine import LARGEST_BIAS, WEIGHT_MAX, affine_parameters, weight_integers, weight_scales, with_room_for_bias
 from quantize.observers import BINS, RANGES, ActivationHistogram, squared_error
 from quantize.pt2e import Quantizer  # noqa: F401 - registers torch.ops.quantized_decomposed
 
@@ -100,3 +100,10 @@ def test_squared_error_is_that_of_quantising():
     scale, zero_point = affine_parameters(-0.5, 2.0)
     restored = (np.clip(np.rint(centres / scale) + zero_point, -128, 127) - zero_point) * scale
     assert squared_error(counts, centres, (-0.5, 2.0)) == pytest.approx(((restored - centres) ** 2).sum(), rel=0.02)
+
+
+def test_a_channel_of_tiny_weights_gets_the_scale_that_its_bias_needs():
+    scales, bias = np.array([1e-3, 1e-7], np.float32), np.array([0.5, -0.5], np.float32)
+    wider = with_room_for_bias(scales, bias, 0.02)
+    assert wider[0] == scales[0]
+    assert abs(bias[1]) / (0.02 * wider[1].astype(np.float64)) == pytest.approx(LARGEST_BIAS)

@@ -5,15 +5,19 @@ from collections import Counter
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+import torch
+from onnx import helper, numpy_helper
 
 from export.artifact.declared import faults
 from export.onnx.backend import OnnxBackend, build_model, read_model
+from export.onnx.graph import Graph
 from export.onnx.inspect import integer_coverage
+from export.onnx.integer import lower_quantisation
 from export.onnx.mobile import optimised_model
 from models.generator import fold
 from parity_tests.support.formats.onnx_cells import SIZE, converted, small_calibration, small_program
 from parity_tests.support.small import small_generator
+from quantize.integer_modules import on_integers
 
 SMALL_COUNTS = {"Conv": 1 + 4 + 3 + 2 + 2 + 4 + 1, "Add": 3 + 2 + 2, "Resize": 2}
 """SMALL from stem to head: stem, blocks down (2, 2, 3 convolutions), shrink, grow, blocks up, head; blocks down and up, skips."""
@@ -32,6 +36,27 @@ def test_everything_from_stem_to_head_is_integer(model):
     coverage = integer_coverage(model)
     assert coverage.integer == {name.lower(): number for name, number in SMALL_COUNTS.items()}
     assert coverage.left_in_float == ()
+
+
+def test_the_bias_is_the_programs_multiple_of_the_step_however_large():
+    """Up to the 2^23 steps that float32 tells apart; a float32 step would give the neighbours of the largest."""
+    rng = np.random.default_rng(0)
+    wanted = rng.integers(-(2**23), 2**23, 4000)
+    scale, factors = np.float32(0.0173), rng.uniform(1e-6, 1e-3, wanted.size).astype(np.float32)
+    step = torch.from_numpy(factors).double() * float(scale)
+    bias = on_integers(torch.from_numpy(wanted * step.numpy()).float(), step)
+    constants = {
+        "x": np.array(3, np.uint8), "x.scale": np.array(scale), "w": np.zeros((wanted.size, 1, 1, 1), np.int8),
+        "w.scale": factors, "b": bias.numpy(),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("DequantizeLinear", ["q", "x.scale", "x"], ["image"], name="image"),
+        helper.make_node("DequantizeLinear", ["w", "w.scale"], ["weight"], name="weight", axis=0),
+        helper.make_node("Conv", ["image", "weight", "b"], ["y"], name="layer/Conv"),
+    ]
+    graph = Graph(nodes, constants, [], [])
+    lower_quantisation(graph)
+    np.testing.assert_array_equal(constants["layer/bias/DequantizeLinear.input"], wanted)
 
 
 def test_float_models_have_no_integer_operators():
