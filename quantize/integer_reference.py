@@ -130,9 +130,14 @@ class IntegerReference:
     Args:
         generator: the network as trained.
         table: made for it.
+
+    Raises:
+        ValueError: the table keeps layers in float, or was made for another network.
     """
 
     def __init__(self, generator: Generator, table: QuantizationTable) -> None:
+        if table.float_layers:
+            raise ValueError(f"no integers alone: the table keeps {', '.join(table.float_layers)} in float")
         self.entry, self.head = table.activations[STEM_INPUT], table.activations["head"]
         self._steps = list(_steps(generator, table))
 
@@ -158,7 +163,7 @@ class IntegerReference:
 
 def _steps(generator: Generator, table: QuantizationTable) -> Iterator[_Step]:
     size = generator.spec.multiple  # the same operators at any size
-    folded = fold(generator, size, size)
+    folded = table.changed(fold(generator, size, size))
     model = torch.export.export(folded, (torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size))).module(check_guards=False)
     parameters = {name: value.numpy() for name, value in folded.named_parameters()}
     formats = dict(table.activations)

@@ -1,12 +1,21 @@
 """The integer reference against torch's own integer convolutions, against sums written out, and its refusals."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from quantize.integer_reference import Convolution, Sum, doubled, entry_integers, head_values
+from models.generator import with_plain_convolutions
+from parity_tests.support.formats.onnx_cells import HASH, SIZE, hole, photo, small_calibration
+from parity_tests.support.small import small_generator
+from quantize.algorithms.changes import Changes
+from quantize.coverage import STEM_INPUT
+from quantize.integer_reference import Convolution, IntegerReference, Sum, doubled, entry_integers, head_values
 from quantize.runtime_sums import RUNTIMES
+from quantize.samples import Sample
 from quantize.table import Activation
+from quantize.tabulate import observe, tabulate
 
 ENTRY, RESULT = Activation(0.05, -7), Activation(0.9, 4)
 
@@ -78,3 +87,33 @@ def test_an_accumulator_beyond_32_bits_is_refused():
     one = convolution(np.full((1, 1, 1, 1), 63), bias=np.array([2.0**31]))
     with pytest.raises(OverflowError, match="beyond 32 bits"):
         one(np.zeros((1, 1, 1), np.int16))
+
+
+def test_the_reference_makes_the_changes_of_its_table_first():
+    """Factors that are powers of two, and corrected biases."""
+    generator = small_generator()
+    layer = generator.stem
+    factors = tuple(i % 3 - 1 for i in range(generator.spec.widths[0]))
+    changes = Changes({"down.0.0.conv1": factors}, {"stem": tuple(0.25 * i for i in range(len(factors)))})
+    changed = changes.applied(with_plain_convolutions(generator))
+    samples = [Sample(photo(SIZE)[0], hole()[0, :, :, 0] >= 128, {})]
+    table = tabulate(generator, HASH, observe(changed, samples, progress=False), changes=changes)
+    layers = IntegerReference(generator, table).convolutions()
+    step = table.activations[STEM_INPUT].scale * np.array(table.weights["stem.weight"].scales)
+    bias = layer.bias.detach().numpy() + 0.25 * np.arange(len(factors), dtype=np.float32)
+    np.testing.assert_array_equal(layers["stem"].bias, np.rint(bias / step))
+    made, read = (layers[f"down.0.0.{name}"] for name in ("conv1", "conv2"))
+    weights = [generator.get_submodule(f"down.0.0.{name}").folded().weight.detach().numpy() for name in ("conv1", "conv2")]
+    scales = [np.array(table.weights[f"down.0.0.{name}.weight"].scales) for name in ("conv1", "conv2")]
+    powers = np.exp2(factors)
+    for one, weight, by, scale in (
+        (made, weights[0], powers[:, None, None, None], scales[0]),
+        (read, weights[1], 1 / powers[None, :, None, None], scales[1]),
+    ):
+        # A weight that lies half-way between two integers may go to either.
+        assert np.abs(one.weight - weight * by / scale[:, None, None, None]).max() < 0.5 + 1e-4
+
+
+def test_layers_kept_in_float_are_refused():
+    with pytest.raises(ValueError, match=r"keeps down\.0\.0\.conv1 in float"):
+        IntegerReference(small_generator(), dataclasses.replace(small_calibration(), float_layers=("down.0.0.conv1",)))
