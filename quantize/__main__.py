@@ -42,6 +42,12 @@ def _activations() -> ModuleType:
     return activations
 
 
+def _finetune() -> ModuleType:
+    from quantize.commands import finetune
+
+    return finetune
+
+
 VERBS = {
     #               module        in one line; in a sentence
     "calibrate": (
@@ -65,6 +71,12 @@ VERBS = {
         "keep the fewest layers in float that meet a budget of loss and parity",
         "Make a table that keeps the fewest layers in float that meet a budget: by a sensitivity file, or those that are named. "
         "Exit 1, with the best that was found, if it cannot be met.",
+    ),
+    "finetune": (
+        _finetune,
+        "train a checkpoint further as its quantised program (QAT)",
+        "Train a checkpoint further with its table's roundings in every step; writes a checkpoint and its table. Can be "
+        "stopped and resumed, as every training.",
     ),
     "perturbation": (
         _perturbation,

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--teacher", type=Path, required=True, metavar="FILE", help="checkpoint of a larger generator")
+    parser.set_defaults(calibration=None)
     train.add_training_arguments(parser, "distill")
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,7 +23,11 @@ from models.training.run_state import FILE
 from models.training.state import TrainState
 from models.training.step import Perceptual
 
+if TYPE_CHECKING:  # it imports Accelerate, which only training needs
+    from models.training.student import Student
+
 DECIDED_BY = {
+    "calibration_sha256": "--calibration",
     "teacher_sha256": "--teacher",
     "photos_sha256": "--data",
     "perceptual_sha256": "--perceptual",
@@ -44,7 +49,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the verb."""
     parser.epilog, parser.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
-    parser.set_defaults(teacher=None)
+    parser.set_defaults(teacher=None, calibration=None)
     add_training_arguments(parser, "l1")
 
 
@@ -84,6 +89,12 @@ def main(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace, preset: str) -> int:
     """Train with a default preset; arguments and errors as for :func:`main`."""
+    carry_out(args, student(args, preset))
+    return 0
+
+
+def student(args: argparse.Namespace, preset: str) -> "Student":
+    """The run that the arguments ask for, ready to be carried out; errors as for :func:`main`."""
     config = run_configuration(args, PRESETS, args.preset, preset)
     _check_options(args, config)
     # Imported late: whoever only asks for help, or made a mistake above, does not wait for it.
@@ -116,9 +127,7 @@ def train(args: argparse.Namespace, preset: str) -> int:
     if args.workers and not isinstance(photos, PhotoCache):
         raise ValueError("--workers needs the photos in memory; raise --memory-gb, or leave it out: files are read on threads")
     entries = published_header(args, config, photos, state.provenance)
-    student = Student(state, photos, config, args.out, engine, entries, perceptual, pairs, args.workers, teacher)
-    carry_out(args, student)
-    return 0
+    return Student(state, photos, config, args.out, engine, entries, perceptual, pairs, args.workers, teacher)
 
 
 def _check_options(args: argparse.Namespace, config: TrainConfig) -> None:
@@ -150,6 +159,8 @@ def _provenance(args: argparse.Namespace, paths: list[Path]) -> dict[str, str]:
         provenance["perceptual_sha256"] = sha256(args.perceptual)
     if args.teacher:
         provenance["teacher_sha256"] = sha256(args.teacher)
+    if args.calibration:
+        provenance["calibration_sha256"] = sha256(args.calibration)
     for path in args.init:
         name = "init_discriminators_sha256" if is_discriminators(path) else "init_sha256"
         if name in provenance:

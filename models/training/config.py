@@ -193,6 +193,18 @@ PRESETS: dict[str, TrainConfig] = {
         losses={"hole_l1": 0.5, "band_l1": 0.25, "hole_l2": 0.5},
         distillation={"hole_l1": 0.5, "band_l1": 0.25, "hole_l2": 0.5},
     ),
+    # What eight bits compute (`quantize finetune`): small steps at full size, from weights that are trained and their table.
+    # bf16 would round beside the integers.
+    "finetune": TrainConfig(
+        preset="finetune",
+        stages=((0, 256, 8),),
+        steps=2000,
+        decay_steps=1500,
+        warmup_steps=100,
+        learning_rate=5e-4,
+        ema_decay=0.99,
+        precision="fp32",
+    ),
     # Seconds: for tests, and to see that a machine is set up.
     "smoke": TrainConfig(preset="smoke", stages=((0, 128, 2),), steps=8, decay_steps=4, warmup_steps=2),
 }

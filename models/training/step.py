@@ -28,6 +28,16 @@ Perceptual = Callable[[Tensor, Tensor], Tensor]
 """(image, photo) -> scalar distance; both (N, 3, H, W) in [-1, 1]."""
 
 
+Forward = Callable[[Generator, Tensor, Tensor], Tensor]
+"""(network in training, (N, 3, H, W), (N, 1, H, W)) -> its fill, (N, 3, H, W), with gradients for its parameters."""
+
+
+def in_float(generator: Generator, normalised: Tensor, hole: Tensor) -> Tensor:
+    """The fill as the network itself computes it."""
+    fill: Tensor = generator(normalised, hole)
+    return fill
+
+
 @dataclass(frozen=True)
 class Batch:
     """Photos and holes of one step: (N, 3, H, W) uint8 and (N, 1, H, W) bool."""
@@ -43,12 +53,22 @@ def train_step(
     engine: "Engine",
     perceptual: Perceptual | None = None,
     teacher: Generator | None = None,
+    forward: Forward = in_float,
 ) -> dict[str, float]:
     """One step of every optimiser, all gradients taken at the weights of the step before (simultaneous descent).
 
     A teacher's fill of the same hole is a second target beside the photo (Hinton et al., *Distilling the Knowledge in a Neural
     Network*, 2015, section 2; of images and their subbands in place of classes). The photo may be one of many that could stand
     there; what a larger network makes of the hole is one that a network can make.
+
+    Args:
+        state: of the run.
+        batch: photos and holes.
+        config: of the run.
+        engine: this process's place.
+        perceptual: distance of the perceptual loss, where the configuration has one.
+        teacher: whose fills are learned from, where the configuration distils.
+        forward: how the network is run; ``quantize finetune`` trains what its eight bits compute.
 
     Returns:
         The unweighted losses and the norms of the gradients, means over all processes.
@@ -61,7 +81,7 @@ def train_step(
     hole = batch.holes.to(engine.device, non_blocking=True).float()
     state.zero_grad()
     with engine.autocast():
-        fill = state.generator(real * (1 - hole), hole)
+        fill = forward(state.generator, real * (1 - hole), hole)
     fill = fill.float()
     fake = real + (fill - real) * hole
     figures = {name: LOSSES[name](fill, real, hole) for name in config.losses}

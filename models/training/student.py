@@ -19,7 +19,7 @@ from models.training.batches import batches, make_batch
 from models.training.config import TrainConfig
 from models.training.engine import Engine
 from models.training.state import TrainState
-from models.training.step import Batch, Perceptual, train_step
+from models.training.step import Batch, Forward, Perceptual, in_float, train_step
 
 SAMPLES = 6
 """Images of a sample sheet; always the same ones, so that a run can be watched."""
@@ -40,6 +40,7 @@ class Student:
         pairs: a teacher's completions to mix in.
         workers: processes that make the batches, as for ``batches``.
         teacher: a frozen generator whose fills are learned from, where the configuration distils.
+        forward: how the network is run.
     """
 
     state: TrainState
@@ -52,6 +53,7 @@ class Student:
     pairs: PairShards | None = None
     workers: int = 0
     teacher: Generator | None = None
+    forward: Forward = in_float
 
     @property
     def product(self) -> Path:
@@ -73,11 +75,11 @@ class Student:
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of simultaneous descent."""
-        return train_step(self.state, batch, self.config, self.engine, self.perceptual, self.teacher)
+        return train_step(self.state, batch, self.config, self.engine, self.perceptual, self.teacher, self.forward)
 
     def page(self) -> Pixels:
         """Photo, hole and fill."""
-        return sample_sheet(self.state, self.photos, self.config)
+        return sample_sheet(self.state, self.photos, self.config, self.forward)
 
     def publish(self) -> None:
         """A checkpoint, and the discriminators that it played against."""
@@ -88,7 +90,7 @@ class Student:
         save_checkpoint(self.product, self.state.shipped, entries)
 
 
-def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig) -> Pixels:
+def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig, forward: Forward = in_float) -> Pixels:
     """Photo, hole and fill by the EMA, of the first crops of step 0 at the size of the last stage; (H, W, 3) uint8."""
     last = config.stages[-1][1]
     still = type(config)(spec=config.spec, stages=((0, last, SAMPLES),), seed=config.seed)
@@ -97,7 +99,7 @@ def sample_sheet(state: TrainState, photos: Photos, config: TrainConfig) -> Pixe
     real = batch.photos.to(device).float() / PIXEL_SCALE - 1
     hole = batch.holes.to(device).float()
     with torch.no_grad():
-        fill = state.ema(real * (1 - hole), hole)
+        fill = forward(state.shipped, real * (1 - hole), hole)
     composite = ((real + (fill - real) * hole).clamp(-1, 1) + 1) * PIXEL_SCALE
     fills = composite.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     rows = []
