@@ -9,6 +9,7 @@ from torch import nn
 from models.conventions import POLARITY, RANGE, UNSTATED_LICENCE
 from models.generator import Generator, fold
 from models.inpainter import ImageTypeShell, Uint8Shell
+from models.wavelet import BlockSynthesis
 from quantize.schemes import Scheme
 from quantize.table import QuantizationTable
 
@@ -51,14 +52,17 @@ class Program:
         """Layers that a calibrated scheme's table keeps in float."""
         return self.calibration.float_layers if self.calibration is not None else ()
 
-    def core(self, *, fold_weights: bool = True) -> nn.Module:
+    def core(self, *, fold_weights: bool = True, by_blocks: bool = False) -> nn.Module:
         """The network to lower: folded, for this size, in this scheme's numbers.
 
         Args:
+            by_blocks: the inverse Haar transform as ``models.wavelet.BlockSynthesis`` instead of ``StuffedSynthesis``.
             fold_weights: for a calibrated scheme, whether weights are integers followed by a dequantisation (what ONNX and
                 Core ML lower) or float weights followed by quantise and dequantise (what LiteRT lowers).
         """
         folded = fold(self.generator, self.size, self.size)
+        if by_blocks:
+            folded.synthesis = BlockSynthesis(3, self.generator.spec.band_gains)
         if self.calibration is not None:
             return self.calibration.apply(folded, self.size, fold_weights=fold_weights)
         return folded.half() if self.scheme.name == "fp16" else folded

@@ -187,6 +187,49 @@ class StuffedSynthesis(nn.Module):
         return y
 
 
+class BlockSynthesis(nn.Module):
+    """:class:`PacketSynthesis` for processors: a 1x1 convolution, whose results are then laid out as blocks of pixels.
+
+    A quarter of the work of :class:`StuffedSynthesis`, which multiplies the zeros that it stuffs. Tensors have four axes at most.
+
+    Args:
+        channels: C, channels of the output.
+        gains: as for :class:`PacketSynthesis`.
+    """
+
+    weight: Tensor
+
+    def __init__(self, channels: int, gains: tuple[float, ...]) -> None:
+        super().__init__()
+        self.channels, self.stride = channels, 2 ** packet_levels(gains)
+        self.register_buffer("weight", synthesis_matrix(channels, gains), persistent=False)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """(1, 4^levels C, h, w) -> (1, C, 2^levels h, 2^levels w)."""
+        (rows, columns), side = y.shape[2:], self.stride
+        pixels = F.conv2d(y, self.weight).permute(0, 2, 3, 1).reshape(rows, columns, side, side * self.channels)
+        return pixels.permute(0, 2, 1, 3).reshape(1, rows * side, columns * side, self.channels).permute(0, 3, 1, 2)
+
+
+def synthesis_matrix(channels: int, gains: tuple[float, ...]) -> Tensor:
+    """The inverse Haar packet as a 1x1 convolution from bands to the pixels of a block.
+
+    One coefficient of each band makes one block of 2^levels x 2^levels pixels, and blocks do not overlap, so the inverse is a
+    matrix on the bands of each block; the columns are the responses to unit impulses.
+
+    Args:
+        channels: colours of the output.
+        gains: as for :class:`PacketSynthesis`.
+
+    Returns:
+        (channels 4^levels, channels 4^levels, 1, 1) float32; outputs by row, column, colour.
+    """
+    bands = channels * len(gains)
+    impulses = torch.eye(bands).view(bands, bands, 1, 1)
+    blocks = PacketSynthesis(channels, gains)(impulses)  # (bands, channels, 2^levels, 2^levels)
+    return blocks.permute(2, 3, 1, 0).reshape(bands, bands, 1, 1).contiguous()
+
+
 def packet_levels(gains: tuple[float, ...]) -> int:
     """Number of Haar levels that a table of band gains is for: 4 gains for one level, 16 for two.
 

@@ -92,7 +92,8 @@ def _lowered(program: Program) -> bytes:
     from export.litert.toolkit import lower
 
     size = program.size
-    core = with_channels_last_concatenation(program.core(fold_weights=False), size)
+    # The bare core is for GPU delegates, which know what stuffing with zeros is made of; reshaping rows of pixels they refuse.
+    core = with_channels_last_concatenation(program.core(fold_weights=False, by_blocks=program.io == "uint8"), size)
     if program.io == "float":
         return lower(NamedCore(core), zero_inputs(size), quantised=program.scheme.calibrated)
     pixels = {name: torch.zeros(1, size, size, channels, dtype=torch.uint8) for name, channels in (("image", 3), ("mask", 1))}

@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 from export.onnx.graph import attributes
-from models.wavelet import PacketSynthesis, packet_levels
+from models.wavelet import packet_levels, synthesis_matrix
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from onnx import NodeProto
 
     from export.onnx.graph import Graph
@@ -23,31 +21,11 @@ SYNTHESIS: Final = "core/synthesis/"
 """Names of the nodes that :class:`models.wavelet.StuffedSynthesis` becomes."""
 
 
-def synthesis_matrix(channels: int, gains: tuple[float, ...]) -> NDArray[np.float32]:
-    """The inverse Haar packet as a 1x1 convolution in front of DepthToSpace in mode DCR.
-
-    One coefficient of each band makes one block of 2^levels x 2^levels pixels, and blocks do not overlap, so the inverse is a
-    matrix on the bands of each block; the columns are the responses to unit impulses. DCR order (row, column, colour) because
-    ONNX Runtime's Core ML provider takes no other.
-
-    Args:
-        channels: colours of the output.
-        gains: ``ModelSpec.band_gains``.
-
-    Returns:
-        (channels 4^levels, channels 4^levels, 1, 1) float32.
-    """
-    bands = channels * len(gains)
-    impulses = torch.eye(bands).view(bands, bands, 1, 1)
-    blocks = PacketSynthesis(channels, gains)(impulses)  # (bands, channels, 2^levels, 2^levels)
-    return blocks.permute(2, 3, 1, 0).reshape(bands, bands, 1, 1).contiguous().numpy()
-
-
 def shuffle_synthesis(graph: Graph, channels: int, gains: tuple[float, ...]) -> None:
-    """Replace the zero-stuffing synthesis by a 1x1 convolution and DepthToSpace.
+    """Replace the zero-stuffing synthesis by a 1x1 convolution and DepthToSpace, in mode DCR (row, column, colour).
 
     Zero-stuffing exists for delegates of LiteRT that take no DepthToSpace. ONNX Runtime's CPU, XNNPACK, NNAPI, QNN and Core ML
-    providers take it, and three quarters of the work on stuffed tensors is on zeros.
+    providers take it (Core ML's in no other mode), and three quarters of the work on stuffed tensors is on zeros.
 
     Args:
         graph: named graph (``onnx_names.name_nodes``).
@@ -65,7 +43,7 @@ def shuffle_synthesis(graph: Graph, channels: int, gains: tuple[float, ...]) -> 
         raise ValueError(f"synthesis of {levels} levels: found {[node.op_type for node in stuffed]}")
     weight = graph.constants[stuffed[-1].input[1]]
     matrix, shuffled = "synthesis.matrix", "synthesis.shuffled"
-    graph.constants[matrix] = synthesis_matrix(channels, gains).astype(weight.dtype)
+    graph.constants[matrix] = synthesis_matrix(channels, gains).numpy().astype(weight.dtype)
     replacement = [
         helper.make_node("Conv", [stuffed[0].input[0], matrix], [shuffled], name=f"{SYNTHESIS}Conv", kernel_shape=[1, 1]),
         helper.make_node(

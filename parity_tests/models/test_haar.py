@@ -13,6 +13,7 @@ from torch import Tensor
 from models.conventions import SUBBANDS
 from models.spec import TWO_LEVEL_GAINS
 from models.wavelet import (
+    BlockSynthesis,
     PacketAnalysis,
     PacketSynthesis,
     StuffedSynthesis,
@@ -120,7 +121,7 @@ def test_both_syntheses_invert_the_analysis(gains):
 
 @pytest.mark.parametrize("gains", [TWO_LEVEL_GAINS, UNEVEN_GAINS])
 @pytest.mark.parametrize("size", [(4, 4), (16, 32), (20, 12)])
-def test_stuffed_equals_transposed_equals_packet(gains, size):
+def test_stuffed_equals_transposed_equals_blocks_equals_packet(gains, size):
     """Not only on images of the analysis: on any bands."""
     y = random(2, 48, size[0] // 4, size[1] // 4).float()
     transposed = PacketSynthesis(3, gains)
@@ -128,6 +129,7 @@ def test_stuffed_equals_transposed_equals_packet(gains, size):
     atol = SINGLE / min(gains)
     assert torch.allclose(transposed(y), by_definition, atol=atol, rtol=0)
     assert torch.allclose(transposed.deployed(*size)(y), by_definition, atol=atol, rtol=0)
+    assert torch.allclose(BlockSynthesis(3, gains)(y[:1]), by_definition[:1], atol=atol, rtol=0)
 
 
 def test_a_comb_off_by_one_is_noticed():

@@ -56,8 +56,8 @@ def test_fp16_is_50_db_from_pytorch_fp32():
 
 
 @pytest.mark.slow
-def test_w8a8_is_36_db_from_the_quantised_program():
-    assert hole_psnr(both("w8a8")) >= 36
+def test_w8a8_is_40_db_from_the_quantised_program():
+    assert hole_psnr(both("w8a8")) >= 40
 
 
 def test_the_harness_sees_a_wrong_filter(tmp_path):
@@ -108,8 +108,8 @@ def test_a_bare_core_computes_the_fill(scheme):
     if scheme == "fp32":
         np.testing.assert_allclose(got, wanted, atol=2e-5)
     else:
-        # Compared as an error, because it can be none at all: a peak of 2, at least 36 dB.
-        assert np.square(got - wanted)[..., probe.hole].mean() <= 4 / 10**3.6
+        # Compared as an error, because it can be none at all: a peak of 2, at least 40 dB.
+        assert np.square(got - wanted)[..., probe.hole].mean() <= 4 / 10**4
 
 
 @pytest.mark.parametrize("scheme", QUICK)
@@ -132,8 +132,9 @@ def test_ports_of_a_bare_core():
 
 @pytest.mark.parametrize("scheme", QUICK)
 def test_macs_are_what_pytorch_counts(scheme):
+    core = program("fp32").core(by_blocks=True)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        program("fp32").core()(torch.zeros(1, 3, SIZE, SIZE), torch.zeros(1, 1, SIZE, SIZE))
+        core(torch.zeros(1, 3, SIZE, SIZE), torch.zeros(1, 1, SIZE, SIZE))
     assert BACKEND.inspect(saved(scheme)).macs == counter.get_total_flops() // 2
 
 

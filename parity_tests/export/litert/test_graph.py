@@ -44,8 +44,15 @@ def test_everything_between_stem_and_head_is_integer():
     assert coverage.left_in_float == ()
     assert (coverage.quantises, coverage.dequantises, coverage.requantises) == (1, 1, 0)
     blocks, ups = modules(PlainBlock, DepthwiseBlock), modules(Up)
-    # One resize more than there are Ups: the converter moves the DEQUANTIZE behind the first resize of the Haar synthesis.
-    assert coverage.integer == {"conv": convolutions(), "add": blocks + ups, "resize": ups + 1}
+    assert coverage.integer == {"conv": convolutions(), "add": blocks + ups, "resize": ups}
+
+
+@SLOW
+def test_in_a_bare_core_one_resize_of_the_synthesis_is_integer_too():
+    """The converter moves the DEQUANTIZE behind the first resize of the Haar synthesis."""
+    coverage = integer_coverage(saved("w8a8", "float"))
+    assert coverage.left_in_float == ()
+    assert coverage.integer["resize"] == modules(Up) + 1
 
 
 @SLOW
@@ -141,22 +148,24 @@ def test_the_core_is_one_region_for_gpu_delegates(scheme, io):
     assert refused_by_gpu_delegates(saved(scheme, io)) == ()
     model = flatbuffer.read(saved(scheme, io))
     core = core_operators(model)
-    # The check looks at the whole network, not at a corner of it: learned convolutions, analysis, two of the synthesis.
+    # The check looks at the whole network, not at a corner of it: learned convolutions, the analysis, and of the synthesis two
+    # in a bare core and one in a public artefact, behind which blocks of pixels are laid out on the processor.
     names = Counter(operator.type for operator in core)
-    assert names["CONV_2D"] + names["DEPTHWISE_CONV_2D"] == convolutions() + 3
+    assert names["CONV_2D"] + names["DEPTHWISE_CONV_2D"] == convolutions() + (3 if io == "float" else 2)
     assert names["CONCATENATION"] == 1
 
 
 @pytest.mark.parametrize(("scheme", "io"), EVERY)
-def test_nothing_is_transposed(scheme, io):
+def test_no_layout_is_turned_round(scheme, io):
     operators = BACKEND.inspect(saved(scheme, io)).operators
     assert "TRANSPOSE_CONV" not in operators
-    # A bare core is NCHW: its image is turned on the way in, its fill on the way out (the hole has one channel).
-    assert operators.get("TRANSPOSE", 0) == (2 if io == "float" else 0)
+    # A bare core is NCHW: its image is turned on the way in, its fill on the way out (the hole has one channel). A public
+    # artefact is NHWC; its one transposition lays out rows of the last blocks, 4 x 12 values at a time.
+    assert operators.get("TRANSPOSE", 0) == (2 if io == "float" else 1)
 
 
 def test_no_comb_is_repeated_for_each_channel():
-    model = flatbuffer.read(saved("fp32"))
+    model = flatbuffer.read(saved("fp32", "float"))
     graph = flatbuffer.graph(model)
     combs = [
         flatbuffer.shape(graph.tensors[i])
@@ -225,14 +234,14 @@ def test_fp16_refuses_weights_that_do_not_fit():
 
 
 @SLOW
-@pytest.mark.parametrize(("scheme", "megabytes"), [("fp32", 6.5), ("fp16", 3.3), ("w8a8", 2.0)])
+@pytest.mark.parametrize(("scheme", "megabytes"), [("fp32", 6.0), ("fp16", 3.1), ("w8a8", 1.8)])
 def test_the_shipped_artefacts_keep_the_bars(scheme, megabytes, shipped_artifacts):
     path = shipped_artifacts / f"wavefill-s-256-litert-{scheme}" / BACKEND.model_file
     assert path.stat().st_size <= megabytes * 1e6
     assert refused_by_gpu_delegates(path) == ()
-    assert "TRANSPOSE" not in BACKEND.inspect(path).operators
+    assert BACKEND.inspect(path).operators["TRANSPOSE"] == 1
     if scheme == "w8a8":
         coverage = integer_coverage(path)
         assert coverage.left_in_float == ()
         assert (coverage.quantises, coverage.dequantises, coverage.requantises) == (1, 1, 0)
-        assert coverage.integer == {"conv": 67, "add": 26, "resize": 6}
+        assert coverage.integer == {"conv": 67, "add": 26, "resize": 5}

@@ -9,11 +9,10 @@ from onnx import TensorProto, helper, numpy_helper
 from export.onnx.backend import build_model
 from export.onnx.graph import IR_VERSION, OPSET, Graph, value_shapes
 from export.onnx.names import core_trace, module_label, name_nodes
-from export.onnx.rewrite import synthesis_matrix
 from models.generator import fold
 from models.spec import TWO_LEVEL_GAINS
 from models.system.privacy import import_onnxruntime
-from models.wavelet import inverse_wavelet_packet
+from models.wavelet import inverse_wavelet_packet, synthesis_matrix
 from parity_tests.support.formats.onnx_cells import HASH, SIZE, small_program
 from parity_tests.support.small import SMALL, small_generator
 
@@ -130,7 +129,7 @@ def test_synthesis_by_depth_to_space_is_the_inverse_transform(gains):
         helper.make_node("Conv", ["x", "w"], ["t"]),
         helper.make_node("DepthToSpace", ["t"], ["y"], blocksize=block, mode="DCR"),
     ]
-    assert np.abs(run_nodes(nodes, {"w": synthesis_matrix(3, gains)}, bands.numpy()) - expected).max() < 1e-5
+    assert np.abs(run_nodes(nodes, {"w": synthesis_matrix(3, gains).numpy()}, bands.numpy()) - expected).max() < 1e-5
 
 
 def test_graph_reads_constants_and_drops_identities():
