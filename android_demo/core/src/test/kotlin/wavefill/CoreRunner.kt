@@ -39,6 +39,7 @@ fun main(arguments: Array<String>) {
         "save" -> rest.chunked(2).forEach { (from, to) -> save(File(from), File(to)) }
         "edit" -> rest.chunked(3).forEach { (from, to, stroke) -> edit(File(from), File(to), stroke.split(",").map(String::toFloat)) }
         "spot" -> spot(File(rest[0]), File(rest[1]), rest.drop(2).map(String::toInt))
+        "parity" -> parity(File(rest[0]))
         "record" -> println(record(File(rest[0])))
         "fill" -> fill(File(rest[0]), rest.drop(1))
         "widen" -> widen(File(rest[0]), rest.drop(1))
@@ -102,6 +103,15 @@ private fun decoded(file: File): Raster {
 }
 
 private fun artifact(folder: File): Artifact = readArtifact { File(folder, it).inputStream() }
+
+/** What the app's screen of that name says: an app's assets, compared by the network and the fill in them. */
+private fun parity(assets: File) {
+    fun golden(name: String) = Golden.read(File(assets, "golden/$name.bin").inputStream())
+    val artifact = artifact(File(assets, "model"))
+    OrtNetwork(artifact, 2).use { network ->
+        println("network ${golden("network").network(network).same} fill ${golden("fill").fill(network, artifact.manifest.size).same}")
+    }
+}
 
 /** A record of a network that answers its golden image at once. */
 private fun record(folder: File): String {
