@@ -23,7 +23,7 @@ OPTIONS = (
 _JVM = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _LIMIT_S = 900
 _KEPT = 12
-"""JARs that stay in the cache: of the last edits."""
+"""JARs that stay in the cache: those used last."""
 
 
 LIBRARY = COMPILER / "kotlin-stdlib.jar"
@@ -50,6 +50,7 @@ def compiled(
     # The compiler's version decides, too: its package's lock file says which.
     jar = CACHE / "kotlin" / f"{digest([*sources, *class_path, COMPILER.parents[2] / 'package-lock.json'], *options)}.jar"
     if jar.is_file():
+        jar.touch()  # those used last stay, not those made last
         return jar
     jar.parent.mkdir(parents=True, exist_ok=True)
     with jar.with_suffix(".lock").open("w") as lock, tempfile.TemporaryDirectory(dir=jar.parent) as folder:
@@ -66,7 +67,7 @@ def compiled(
             raise RuntimeError(done.stderr)
         made.replace(jar)
         for old in sorted(jar.parent.glob("*.jar"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
-            old.unlink()
+            old.unlink(missing_ok=True)
             old.with_suffix(".lock").unlink(missing_ok=True)
     return jar
 

@@ -1,10 +1,11 @@
 """The core, ONNX Runtime's Java classes and its library *for Android* (x86-64), together on a desktop's Java.
 
-Nothing of Android is here: the library is loaded over ``benchmarks/arm/bionic.c``. It is the
-code that an emulator or a Chromebook would
-run, and the Java and Kotlin that every Android device would run, but for their translation to Android's bytecode.
+Nothing of Android is here: the library is loaded over ``benchmarks/arm/bionic.c``. It is the code that an emulator or a
+Chromebook would run, and the Java and Kotlin that every device would run, but for their translation to Android's bytecode. The
+library for ARM runs on an emulated processor, where there is no Java; its answers go into the fill here.
 """
 
+import dataclasses
 import platform
 import shutil
 
@@ -12,13 +13,17 @@ import numpy as np
 import pytest
 from skimage import data
 
-from android_demo.packaging.goldens import fill_case
+from android_demo.packaging.goldens import fill_case, write_assets
 from android_demo.packaging.kotlin import unpacked
 from android_demo.packaging.places import aar, missing_for_junit
+from benchmarks.arm.android import run_android, unavailable_here
 from benchmarks.arm.bionic import X86_64, stand_in
+from benchmarks.arm.cores import CORES
 from export.artifact.loading import load_artefact
 from export.parity import probes
 from models.fill.outpaint import Margins, outpaint
+from models.fill.parameters import DEFAULTS
+from models.fill.windows import inpaint
 from parity_tests.android_demo.java import case, java, run_core
 
 LIBRARIES = ("jni/x86_64/libonnxruntime.so", "jni/x86_64/libonnxruntime4j_jni.so")
@@ -78,6 +83,67 @@ def test_fills_are_those_of_python(android, tmp_path, shipped_artifacts, scheme,
         if levels == 0:
             np.testing.assert_array_equal(fill, run.fill(photo, mask))
         assert (differences(fill, photo)[mask < 128] == 0).all()
+
+
+def test_the_screen_of_parity_says_yes_and_no(android, tmp_path, shipped_artifacts):
+    """The app's own assets: equal in both; with a level changed in a golden image, which is the planted error, not in that."""
+    options, variables = android
+    write_assets(next(shipped_artifacts.glob("*-onnx-w8a8")), tmp_path)
+    assert run_core("parity", tmp_path, options=options, environment=variables) == "network true fill true\n"
+    place = tmp_path / "golden" / "fill.bin"
+    content = bytearray(place.read_bytes())
+    content[-1] ^= 1
+    place.write_bytes(content)
+    assert run_core("parity", tmp_path, options=options, environment=variables) == "network true fill false\n"
+
+
+@pytest.mark.skipif(unavailable_here() is not None, reason=str(unavailable_here()))
+def test_fills_on_arm_are_those_of_python(tmp_path, shipped_artifacts):
+    """Network on an emulated ARM phone, in the library for arm64; its answers in the fill in Kotlin: Python's photo.
+
+    A wire, which is filled in parts, and a round hole: the network is asked several times.
+    """
+    folder = next(shipped_artifacts.glob("*-onnx-w8a8"))
+    run = load_artefact(folder, 1)
+    photo = data.astronaut()
+    rows, columns = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    hole = (rows - 420) ** 2 + (columns - 200) ** 2 < 60**2
+    hole[20:26, 40:480] = True
+    mask = np.where(hole, 255, 0).astype(np.uint8)
+    calls = []
+
+    def recorded(*, image, mask):
+        calls.append((image.copy(), mask.copy()))
+        return run(image=image, mask=mask)
+
+    expected = inpaint(photo, mask, recorded, run.size)
+    assert len(calls) > 3
+    images, masks = (np.stack(parts) for parts in zip(*calls, strict=True))
+    answers, _, version = run_android(CORES["cortex-a76"], folder / "model.onnx", images, masks[..., None])
+    assert version == "1.29.0"
+    np.testing.assert_array_equal(answers, np.stack([run(image=image, mask=asked) for image, asked in calls]))
+    place = tmp_path / "case"
+    place.mkdir()
+    for name, pixels in {"photo": photo, "mask": mask}.items():
+        (place / f"{name}.bin").write_bytes(pixels.tobytes())
+    for number, parts in enumerate(zip(images, masks, answers, strict=True)):
+        for name, pixels in zip(("image", "mask", "answer"), parts, strict=True):
+            (place / f"{name}{number}.bin").write_bytes(pixels.tobytes())
+    height, width = mask.shape
+    lines = {"height": height, "width": width, "size": 256, "calls": len(calls), "parameters": "some"}
+    lines |= dataclasses.asdict(DEFAULTS)
+    (place / "case.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+    done = java(["wavefill.fill.GoldenRunnerKt", place])
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.fromfile(place / "result.bin", np.uint8).reshape(photo.shape), expected)
+
+
+@pytest.mark.skipif(unavailable_here() is not None, reason=str(unavailable_here()))
+def test_fp32_on_arm_is_at_most_a_level_from_python(shipped_artifacts):
+    folder = next(shipped_artifacts.glob("*-onnx-fp32"))
+    run, probe = load_artefact(folder, 1), probes(256)[0]
+    answers, _, _ = run_android(CORES["cortex-a76"], folder / "model.onnx", probe.noisy[None], probe.mask[None])
+    assert differences(answers[0], run(image=probe.noisy, mask=np.ascontiguousarray(probe.mask[:, :, 0]))).max() <= 1
 
 
 def test_widening_is_that_of_python(android, tmp_path, shipped_artifacts):

@@ -7,6 +7,9 @@ import wavefill.benchmark.Host
 import wavefill.benchmark.Runtime
 import wavefill.benchmark.benchmark
 import wavefill.edit.Document
+import wavefill.edit.DocumentStore
+import wavefill.edit.ECHO
+import wavefill.edit.Editor
 import wavefill.edit.Filling
 import wavefill.edit.History
 import wavefill.edit.Progress
@@ -17,6 +20,7 @@ import wavefill.fill.Box
 import wavefill.fill.Network
 import wavefill.fill.Raster
 import wavefill.fill.inpaint
+import wavefill.photo.Changes
 import wavefill.photo.PhotoFile
 import wavefill.photo.Pixels
 import wavefill.photo.RasterPixels
@@ -25,6 +29,7 @@ import wavefill.photo.savePhoto
 import wavefill.runtime.OrtNetwork
 import java.io.File
 import java.io.RandomAccessFile
+import java.util.concurrent.Executor
 import javax.imageio.ImageIO
 
 /** What Python's tests ask of the core; images are raw bytes, and sizes are told. */
@@ -32,6 +37,9 @@ fun main(arguments: Array<String>) {
     val rest = arguments.drop(1)
     when (val task = arguments[0]) {
         "save" -> rest.chunked(2).forEach { (from, to) -> save(File(from), File(to)) }
+        "edit" -> rest.chunked(3).forEach { (from, to, stroke) -> edit(File(from), File(to), stroke.split(",").map(String::toFloat)) }
+        "spot" -> spot(File(rest[0]), File(rest[1]), rest.drop(2).map(String::toInt))
+        "parity" -> parity(File(rest[0]))
         "record" -> println(record(File(rest[0])))
         "fill" -> fill(File(rest[0]), rest.drop(1))
         "widen" -> widen(File(rest[0]), rest.drop(1))
@@ -50,8 +58,39 @@ private val QUIET = object : Progress {
 private fun save(from: File, to: File) {
     val file = PhotoFile.read { from.inputStream() }
     val upright = Turned(RasterPixels(decoded(from)), file.orientation)
-    to.outputStream().buffered().use { savePhoto(upright, file, it) }
+    savePhoto(upright, file, to)
     println("${file.suffix} ${file.orientation} ${file.lost}")
+}
+
+/** Opens a photo, paints a spot (x, y, width), fills and saves it, as the app does; beside the result, the pixels before and after, upright. */
+private fun edit(from: File, to: File, spot: List<Float>) {
+    val direct = Executor { it.run() }
+    val decode = { file: File, described: PhotoFile -> Turned(RasterPixels(decoded(file)), described.orientation) }
+    val editor = Editor(DocumentStore(File("$to-edit")), decode, { Filling(ECHO, 64) }, direct, direct)
+    editor.failed = { error(it) }
+    fun pixels() = editor.current()!!.let { it.read(Box(0, 0, it.height, it.width)) }
+    editor.open { from.inputStream() }
+    File("$to-before").writeBytes(pixels().data)
+    editor.paint(Stroke(false, spot[2], floatArrayOf(spot[0], spot[1])))
+    editor.fill()
+    File("$to-after").writeBytes(pixels().data)
+    editor.save(File("$to-draft")) { it.copyTo(to, overwrite = true) }
+}
+
+/** Saves a photo of some size in which a box became light; that the rest is dark is only said. */
+private fun spot(from: File, to: File, sizes: List<Int>) {
+    val light = Box(sizes[2], sizes[3], sizes[4], sizes[5])
+    fun pixels(inside: Box?) = object : Pixels {
+        override val height = sizes[0]
+        override val width = sizes[1]
+
+        override fun read(box: Box) = Raster(box.height, box.width, 3).also { raster ->
+            val part = inside?.intersection(box)?.within(box) ?: return@also
+            for (y in part.top until part.bottom) raster.data.fill(-1, 3 * (y * raster.width + part.left), 3 * (y * raster.width + part.right))
+        }
+    }
+    val file = PhotoFile.read { from.inputStream() }
+    check(savePhoto(pixels(light), file, to, Changes({ from.inputStream() }, pixels(null), listOf(light))))
 }
 
 private fun decoded(file: File): Raster {
@@ -64,6 +103,15 @@ private fun decoded(file: File): Raster {
 }
 
 private fun artifact(folder: File): Artifact = readArtifact { File(folder, it).inputStream() }
+
+/** What the app's screen of that name says: an app's assets, compared by the network and the fill in them. */
+private fun parity(assets: File) {
+    fun golden(name: String) = Golden.read(File(assets, "golden/$name.bin").inputStream())
+    val artifact = artifact(File(assets, "model"))
+    OrtNetwork(artifact, 2).use { network ->
+        println("network ${golden("network").network(network).same} fill ${golden("fill").fill(network, artifact.manifest.size).same}")
+    }
+}
 
 /** A record of a network that answers its golden image at once. */
 private fun record(folder: File): String {

@@ -7,6 +7,8 @@ import android.database.Cursor
 import android.net.Uri
 import android.provider.DocumentsContract
 import android.provider.OpenableColumns
+import wavefill.edit.Place
+import wavefill.edit.deliver
 import wavefill.photo.PhotoFile
 import java.io.File
 import java.io.IOException
@@ -47,21 +49,27 @@ fun resultName(context: Context, file: PhotoFile): String {
 /** The app's own file that a photo is written to first. */
 fun draftOf(context: Context) = File(context.cacheDir, "draft")
 
-/** Copies a finished file to where it is to go; what is there of it where that fails is removed. */
+/**
+ * Copies a finished file to where it is to go; where that fails, what is there is as it was.
+ *
+ * @throws IOException in whatever way it fails.
+ */
 fun deliver(context: Context, finished: File, to: Uri) {
     val resolver: ContentResolver = context.contentResolver
-    try {
-        val stream = resolver.openOutputStream(to, "w") ?: throw IOException("the place cannot be written")
-        stream.use { target -> finished.inputStream().use { it.copyTo(target) } }
-    } catch (error: IOException) {
-        remove(resolver, to)
-        throw error
-    } catch (error: RuntimeException) {
-        remove(resolver, to)
-        throw IOException("the place cannot be written", error)
-    } finally {
-        finished.delete()
+    val place = object : Place {
+        override fun read() = try {
+            resolver.openInputStream(to)
+        } catch (error: IOException) {
+            null
+        } catch (error: RuntimeException) {
+            null // other apps' providers throw what they like
+        }
+
+        override fun write() = resolver.openOutputStream(to, "wt") ?: throw IOException("the place cannot be written")
+
+        override fun remove() = remove(resolver, to)
     }
+    deliver(finished, place, File(context.cacheDir, "spare"))
 }
 
 private fun remove(resolver: ContentResolver, document: Uri) {

@@ -2,6 +2,7 @@ package wavefill.edit
 
 import wavefill.Failure
 import wavefill.fill.Box
+import wavefill.photo.Changes
 import wavefill.photo.PhotoFile
 import wavefill.photo.Pixels
 import wavefill.photo.savePhoto
@@ -141,9 +142,7 @@ class Editor(
     fun save(draft: File, deliver: (File) -> Unit) = work(Work.SAVING) { progress ->
         val pixels = current() ?: return@work
         try {
-            draft.outputStream().buffered(1 shl 16).use { to ->
-                savePhoto(pixels, file ?: return@work, to, progress::of) { progress.cancelled }
-            }
+            savePhoto(pixels, file ?: return@work, draft, changes(), progress::of) { progress.cancelled }
             deliver(draft)
         } catch (error: IOException) {
             draft.delete()
@@ -152,6 +151,13 @@ class Editor(
             draft.delete()
             throw error
         }
+    }
+
+    /** What was done to the photo; null: it was widened, and no block of it is where it was. */
+    private fun changes(): Changes? {
+        val (document, before) = (state.document ?: return null) to (photo ?: return null)
+        if (document.canvas != document.photo) return null
+        return Changes({ store.photo.inputStream() }, before, document.patches.map { it.box })
     }
 
     fun cancel() {

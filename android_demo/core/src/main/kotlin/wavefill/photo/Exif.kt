@@ -9,7 +9,7 @@ private const val THUMBNAIL_BYTES = 0x0202
 private const val SHORT = 3
 private const val ENTRY = 12
 
-/** An EXIF stream (TIFF 6.0) of a photo: which way is up; and the same stream for the photo turned upright. */
+/** An EXIF stream (TIFF 6.0) of a photo: which way is up; and the same stream for what is written. */
 class Exif(stream: ByteArray) {
     private val bytes = stream.copyOf()
     private val buffer = ByteBuffer.wrap(bytes)
@@ -27,13 +27,16 @@ class Exif(stream: ByteArray) {
     }
 
     /**
-     * The stream with orientation 1 and without its thumbnail, which would still show what was erased; its bytes become zeros, so that no tool finds
-     * it. Everything else stays where it is, so that maker notes stay readable.
+     * The stream without its thumbnail, which would still show what was erased; its bytes become zeros, so that no tool finds it. Everything else stays
+     * where it is, so that maker notes stay readable.
+     *
+     * @param upright with orientation 1, for pixels that were turned; else with the one that it has.
      */
-    fun upright(): ByteArray {
-        for (entry in entries(first)) if (short(entry) == ORIENTATION && short(entry + 2) == SHORT) buffer.putShort(entry + 8, 1)
+    fun carried(upright: Boolean): ByteArray {
+        val says = if (upright) 1 else orientation
+        for (entry in entries(first)) if (short(entry) == ORIENTATION && short(entry + 2) == SHORT) buffer.putShort(entry + 8, says.toShort())
         val link = first + 2 + ENTRY * short(first)
-        if (link + 4 > bytes.size) return bytes // some writers leave the link out
+        if (link + 4 > bytes.size) return bytes.copyOf() // some writers leave the link out
         val second = long(link)
         if (second in 8..bytes.size - 2) {
             val places = entries(second).associate { short(it) to long(it + 8) }
@@ -42,7 +45,7 @@ class Exif(stream: ByteArray) {
             if (from in 8 until bytes.size && length > 0) bytes.fill(0, from, minOf(bytes.size.toLong(), from.toLong() + length).toInt())
         }
         buffer.putInt(link, 0)
-        return bytes
+        return bytes.copyOf()
     }
 
     /** Places of the entries of a directory. */

@@ -2,9 +2,6 @@ package wavefill.photo
 
 import wavefill.fill.Raster
 import java.io.OutputStream
-import kotlin.math.PI
-import kotlin.math.cos
-import kotlin.math.sqrt
 
 /**
  * How a JPEG is written.
@@ -86,123 +83,21 @@ class JpegEncoder(private val to: OutputStream, private val height: Int, private
     /** An MCU: luma's blocks, then one of each chroma. */
     private fun unit(strip: Raster, top: Int, left: Int) {
         for (down in 0 until form.down) for (across in 0 until form.across) {
-            gather(strip, top + 8 * down, left + 8 * across, 1, 1, 0)
+            gather(strip, top + 8 * down, left + 8 * across, 1, 1, 0, block)
             encode(0)
         }
         if (form.grey) return
         for (component in 1..2) {
-            gather(strip, top, left, form.down, form.across, component)
+            gather(strip, top, left, form.down, form.across, component, block)
             encode(component)
         }
     }
 
-    /** 8 x 8 values of a component, each the mean over its pixels, less 128; the last pixel goes on beyond the border. */
-    private fun gather(strip: Raster, top: Int, left: Int, down: Int, across: Int, component: Int) {
-        for (i in 0 until 64) {
-            var sum = 0f
-            for (y in 0 until down) for (x in 0 until across) {
-                val row = minOf(top + i / 8 * down + y, strip.height - 1)
-                val column = minOf(left + i % 8 * across + x, width - 1)
-                val at = (row * width + column) * 3
-                sum += value(component, strip[at].toFloat(), strip[at + 1].toFloat(), strip[at + 2].toFloat())
-            }
-            block[i] = sum / (down * across) - 128
-        }
-    }
-
-    /** Y, Cb or Cr (JFIF 1.02), a whole number. */
-    private fun value(component: Int, red: Float, green: Float, blue: Float): Float {
-        val luma = 0.299f * red + 0.587f * green + 0.114f * blue
-        val value = when (component) {
-            0 -> luma
-            1 -> 128 + (blue - luma) / 1.772f
-            else -> 128 + (red - luma) / 1.402f
-        }
-        return (value + 0.5f).toInt().coerceIn(0, 255).toFloat() // what is cut off is never below zero
-    }
-
     private fun encode(component: Int) {
-        val steps = form.tables[minOf(component, 1)]
-        transform(block)
-        for (i in 0 until 64) levels[i] = Math.round(block[ZIGZAG[i]] / steps[i]).coerceIn(-1023, 1023)
+        quantise(block, form.tables[minOf(component, 1)], levels)
         val (dc, ac) = if (component == 0) DC_LUMA to AC_LUMA else DC_CHROMA to AC_CHROMA
-        val step = levels[0] - before[component]
+        bits.symbol(dc, 0, levels[0] - before[component])
         before[component] = levels[0]
-        symbol(dc, 0, step)
-        var zeros = 0
-        for (i in 1 until 64) {
-            if (levels[i] == 0) {
-                zeros++
-                continue
-            }
-            while (zeros > 15) {
-                bits.write(ac.code[0xf0], ac.length[0xf0])
-                zeros -= 16
-            }
-            symbol(ac, zeros, levels[i])
-            zeros = 0
-        }
-        if (zeros > 0) bits.write(ac.code[0], ac.length[0])
-    }
-
-    /** Zeros before a value and its size as a code, then its bits (T.81, F.1.2). */
-    private fun symbol(table: HuffmanTable, zeros: Int, value: Int) {
-        val size = Int.SIZE_BITS - Math.abs(value).countLeadingZeroBits()
-        val symbol = (zeros shl 4) or size
-        bits.write(table.code[symbol], table.length[symbol])
-        bits.write(if (value >= 0) value else value + (1 shl size) - 1, size)
-    }
-}
-
-private val COSINES = FloatArray(64) { i ->
-    val (frequency, sample) = i / 8 to i % 8
-    (cos((2 * sample + 1) * frequency * PI / 16) / 2 * if (frequency == 0) sqrt(0.5) else 1.0).toFloat()
-}
-
-/** The DCT of T.81, A.3.3, in place: columns, then rows. */
-private fun transform(block: FloatArray) {
-    val line = FloatArray(8)
-    for ((stride, step) in listOf(8 to 1, 1 to 8)) for (n in 0 until 8) {
-        for (frequency in 0 until 8) {
-            var sum = 0f
-            for (sample in 0 until 8) sum += COSINES[8 * frequency + sample] * block[n * step + sample * stride]
-            line[frequency] = sum
-        }
-        for (frequency in 0 until 8) block[n * step + frequency * stride] = line[frequency]
-    }
-}
-
-/** Bits from the highest on; a byte of ones is followed by one of zeros (T.81, B.1.1.5). */
-private class BitWriter(private val to: OutputStream) {
-    private val buffer = ByteArray(1 shl 16)
-    private var used = 0
-    private var held = 0L
-    private var count = 0
-
-    fun write(value: Int, length: Int) {
-        held = (held shl length) or value.toLong()
-        count += length
-        while (count >= 8) {
-            count -= 8
-            byte((held shr count).toInt())
-        }
-        held = held and ((1L shl count) - 1)
-    }
-
-    private fun byte(value: Int) {
-        if (used + 2 > buffer.size) empty()
-        buffer[used++] = value.toByte()
-        if (value and 0xff == 0xff) buffer[used++] = 0
-    }
-
-    private fun empty() {
-        to.write(buffer, 0, used)
-        used = 0
-    }
-
-    /** The last byte is filled up with ones. */
-    fun finish() {
-        if (count > 0) write((1 shl (8 - count)) - 1, 8 - count)
-        empty()
+        bits.coefficients(ac, levels)
     }
 }

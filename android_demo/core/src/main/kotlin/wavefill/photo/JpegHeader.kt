@@ -15,11 +15,22 @@ class Component(val id: Int, val across: Int, val down: Int, val table: Int)
 /**
  * What stands before the first scan of a JPEG.
  *
+ * @property startOfScan what SOS says of the first scan.
  * @property quantisation number of a table to its 64 steps in zigzag order.
  */
-class JpegHeader(val segments: List<Segment>, val height: Int, val width: Int, val components: List<Component>, val quantisation: Map<Int, IntArray>)
+class JpegHeader(
+    val segments: List<Segment>,
+    val startOfScan: ByteArray,
+    val height: Int,
+    val width: Int,
+    val components: List<Component>,
+    val quantisation: Map<Int, IntArray>,
+)
 
-/** Reads a JPEG's header; null: it is none, or damaged. */
+/** Markers of frames: SOF0 to SOF15 (T.81, table B.1). */
+internal val FRAMES = (0xc0..0xcf) - setOf(0xc4, 0xc8, 0xcc)
+
+/** Reads a JPEG's header, up to its first scan; null: it is none, or damaged. */
 fun readJpegHeader(stream: InputStream): JpegHeader? {
     val segments = ArrayList<Segment>()
     var total = 0
@@ -30,16 +41,16 @@ fun readJpegHeader(stream: InputStream): JpegHeader? {
         while (marker == 0xff) marker = stream.read() // fill bytes
         val length = (stream.read() shl 8) + stream.read() - 2
         if (marker < 0 || length < 0) return null
-        if (marker == 0xda) break
+        // A file that is cut off here is found to be so by those who look at the whole.
+        if (marker == 0xda) return header(segments, exactly(stream, length) ?: ByteArray(0))
         total += length
         if (total > MOST_HEADER) return null
         segments += Segment(marker, exactly(stream, length) ?: return null)
     }
-    return header(segments)
 }
 
-private fun header(segments: List<Segment>): JpegHeader? {
-    val frame = segments.lastOrNull { it.marker in 0xc0..0xcf && it.marker !in setOf(0xc4, 0xc8, 0xcc) }?.payload ?: return null
+private fun header(segments: List<Segment>, startOfScan: ByteArray): JpegHeader? {
+    val frame = segments.lastOrNull { it.marker in FRAMES }?.payload ?: return null
     fun byte(at: Int) = frame[at].toInt() and 0xff
     if (frame.size < 6 || frame.size != 6 + 3 * byte(5)) return null
     val components = (0 until byte(5)).map { i ->
@@ -47,7 +58,7 @@ private fun header(segments: List<Segment>): JpegHeader? {
     }
     val tables = HashMap<Int, IntArray>()
     for (segment in segments) if (segment.marker == 0xdb) readQuantisation(segment.payload, tables)
-    return JpegHeader(segments, (byte(1) shl 8) + byte(2), (byte(3) shl 8) + byte(4), components, tables)
+    return JpegHeader(segments, startOfScan, (byte(1) shl 8) + byte(2), (byte(3) shl 8) + byte(4), components, tables)
 }
 
 /** DQT (T.81, B.2.4.1). */

@@ -18,41 +18,57 @@ internal fun quantisationOf(quality: Int): List<IntArray> = listOf(LUMA_50, CHRO
 }
 
 /**
- * A Huffman table: how many codes there are of 1 to 16 bits, and their symbols in order (T.81, annex C).
+ * A Huffman table (T.81, annex C).
  *
- * These are the general ones of T.81, tables K.3 to K.6, which have a code for everything that a baseline file can need.
+ * @property counts how many codes there are of 1 to 16 bits.
+ * @property symbols in the order of their codes.
+ * @property code, length of each symbol; length 0 where the table has none for it.
+ * @throws IllegalArgumentException there are more codes than bits can tell apart.
  */
-internal class HuffmanTable(counts: String, symbols: String) {
-    val counts = bytes(counts)
-    val symbols = bytes(symbols)
+internal class HuffmanTable(val counts: ByteArray, val symbols: ByteArray) {
     val code = IntArray(256)
     val length = IntArray(256)
+
+    /** For each 16 bits, 256 x the length of the code that they begin with, plus its symbol; 0 where none does. */
+    val steps: IntArray by lazy {
+        IntArray(1 shl 16).also { steps ->
+            for (byte in symbols) {
+                val symbol = byte.toInt() and 0xff
+                val free = 16 - length[symbol]
+                steps.fill((length[symbol] shl 8) or symbol, code[symbol] shl free, (code[symbol] + 1) shl free)
+            }
+        }
+    }
 
     init {
         var next = 0
         var at = 0
-        for ((index, count) in this.counts.withIndex()) {
+        for ((index, count) in counts.withIndex()) {
             repeat(count.toInt() and 0xff) {
-                val symbol = this.symbols[at++].toInt() and 0xff
+                val symbol = symbols[at++].toInt() and 0xff
                 code[symbol] = next++
                 length[symbol] = index + 1
             }
+            require(next <= 1 shl (index + 1)) { "a Huffman table with too many codes" }
             next = next shl 1
         }
     }
-
-    private fun bytes(digits: String) = ByteArray(digits.length / 2) { digits.substring(2 * it, 2 * it + 2).toInt(16).toByte() }
 }
 
-internal val DC_LUMA = HuffmanTable("00010501010101010100000000000000", "000102030405060708090a0b")
-internal val DC_CHROMA = HuffmanTable("00030101010101010101010000000000", "000102030405060708090a0b")
-internal val AC_LUMA = HuffmanTable(
+private fun table(counts: String, symbols: String) = HuffmanTable(bytes(counts), bytes(symbols))
+
+private fun bytes(digits: String) = ByteArray(digits.length / 2) { digits.substring(2 * it, 2 * it + 2).toInt(16).toByte() }
+
+/** The general tables of T.81, K.3 to K.6, which have a code for everything that a baseline file can need. */
+internal val DC_LUMA = table("00010501010101010100000000000000", "000102030405060708090a0b")
+internal val DC_CHROMA = table("00030101010101010101010000000000", "000102030405060708090a0b")
+internal val AC_LUMA = table(
     "0002010303020403050504040000017d",
     "01020300041105122131410613516107227114328191a1082342b1c11552d1f02433627282090a161718191a25262728292a3435363738393a43444546474849" +
         "4a535455565758595a636465666768696a737475767778797a838485868788898a92939495969798999aa2a3a4a5a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7c8c9" +
         "cad2d3d4d5d6d7d8d9dae1e2e3e4e5e6e7e8e9eaf1f2f3f4f5f6f7f8f9fa",
 )
-internal val AC_CHROMA = HuffmanTable(
+internal val AC_CHROMA = table(
     "00020102040403040705040400010277",
     "0001020311040521310612415107617113223281081442" + "91a1b1c109233352f0156272d10a162434e125f11718191a262728292a35363738393a434445464748" +
         "494a535455565758595a636465666768696a737475767778797a82838485868788898a92939495969798999aa2a3a4a5a6a7a8a9aab2b3b4b5b6b7b8b9bac2c3c4c5c6c7" +

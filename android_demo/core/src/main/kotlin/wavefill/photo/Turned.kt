@@ -23,9 +23,8 @@ class Turned(private val stored: Pixels, private val orientation: Int) : Pixels 
 
     override fun read(box: Box): Raster {
         if (orientation == 1) return stored.read(box)
-        val corners = listOf(place(box.top, box.left), place(box.bottom - 1, box.right - 1))
-        val (top, left) = corners.minOf { it.first } to corners.minOf { it.second }
-        val part = stored.read(Box(top, left, 1 + corners.maxOf { it.first }, 1 + corners.maxOf { it.second }))
+        val source = place(box)
+        val part = stored.read(source)
         val result = Raster(box.height, box.width, part.channels)
         // A step to the right in the result is the same step in the stored photo everywhere.
         val (firstRow, firstColumn) = place(box.top, box.left)
@@ -33,7 +32,7 @@ class Turned(private val stored: Pixels, private val orientation: Int) : Pixels 
         val step = (nextRow - firstRow) * part.width + nextColumn - firstColumn
         for (y in 0 until box.height) {
             val (row, column) = place(box.top + y, box.left)
-            var from = (row - top) * part.width + column - left
+            var from = (row - source.top) * part.width + column - source.left
             for (x in 0 until box.width) {
                 val to = (y * box.width + x) * part.channels
                 for (c in 0 until part.channels) result.data[to + c] = part.data[from * part.channels + c]
@@ -43,9 +42,25 @@ class Turned(private val stored: Pixels, private val orientation: Int) : Pixels 
         return result
     }
 
+    /** Where a box lies in the stored photo. */
+    fun place(box: Box): Box {
+        val corners = listOf(place(box.top, box.left), place(box.bottom - 1, box.right - 1))
+        return Box(corners.minOf { it.first }, corners.minOf { it.second }, 1 + corners.maxOf { it.first }, 1 + corners.maxOf { it.second })
+    }
+
     /** Row and column in the stored photo. */
     private fun place(y: Int, x: Int): Pair<Int, Int> {
         val (row, column) = if (exchanged) x to y else y to x
         return (if (fromBottom) stored.height - 1 - row else row) to (if (fromRight) stored.width - 1 - column else column)
     }
 }
+
+/** What turns an upright photo back: a quarter to the other side, and of all other orientations each is its own. */
+private fun back(orientation: Int) = when (orientation) {
+    6 -> 8
+    8 -> 6
+    else -> orientation
+}
+
+/** An upright photo as it is stored. */
+internal fun stored(upright: Pixels, orientation: Int): Pixels = if (orientation == 1) upright else Turned(upright, back(orientation))

@@ -1,6 +1,7 @@
 package wavefill.photo
 
 import wavefill.Failure
+import wavefill.fill.Box
 import wavefill.fill.Raster
 import java.io.ByteArrayOutputStream
 import java.util.Random
@@ -70,5 +71,27 @@ class DamagedFilesTest {
             repeat(1 + random.nextInt(4)) { changed[random.nextInt(minOf(changed.size, 400))] = random.nextInt(256).toByte() }
             taken(changed)
         }
+    }
+
+    @Test
+    fun `blocks of a damaged JPEG are taken over or refused`() {
+        val random = Random(20_261)
+        val (before, after) = Raster(40, 48, 3) to Raster(40, 48, 3)
+        random.nextBytes(before.data)
+        random.nextBytes(after.data)
+        val whole = ByteArrayOutputStream().also { to -> JpegEncoder(to, 40, 48, JpegForm.DEFAULT, emptyList()).run { write(before); finish() } }.toByteArray()
+        var taken = 0
+        repeat(3000) {
+            val changed = whole.copyOf()
+            repeat(1 + random.nextInt(3)) { changed[2 + random.nextInt(changed.size - 2)] = random.nextInt(256).toByte() }
+            try {
+                val splice = JpegSplice(changed.inputStream(), RasterPixels(before), RasterPixels(after), listOf(Box(5, 5, 20, 30)))
+                splice.write(ByteArrayOutputStream(), emptyList(), { _, _ -> }) { false }
+                taken++
+            } catch (error: Unsuitable) {
+                assertTrue(error.message!!.startsWith("it"))
+            }
+        }
+        assertTrue(taken in 100..2900, "$taken of 3000 were taken")
     }
 }
