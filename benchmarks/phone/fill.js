@@ -205,7 +205,8 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
       }
   } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
   if (!parameters) return enlarged(small, window.factor, box);
-  if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow)) return cut(small, box);
+  if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow))
+    return cut(withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box), box);
   const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
   const filled = withDetail(photo, hole, box, plain, window, parameters);
   fadeIn(filled, plain, window.factor, box, depths(hole, box, parameters.fade), parameters.fade);
@@ -611,6 +612,20 @@ function withToneOfTheBorder(small, hole) {
   const smooth = placed(meanNear(1, difference, border, positions, REACH), positions, height, width);
   const levels = Math.floor(Math.log2(Math.max(height, width))) + 1;
   return corrected(small, hole, spread(smooth, border.data, levels, hole.data));
+}
+
+// A thin hole's fill comes half way to the tone of the known pixels that touch it.
+function withToneOfWhatItTouches(small, hole, depth, box) {
+  const { height, width } = hole, edge = bordering(not(hole), hole).border, places = raster(Uint8Array, height, width, 1), positions = [];
+  for (let y = 0, at = 0; y < depth.height; y++)
+    for (let x = 0; x < depth.width; x++, at++) {
+      if (depth.data[at] === 0 || depth.data[at] > REACH) continue;
+      const place = (box.top + y) * width + box.left + x;
+      places.data[place] = 1;
+      positions.push(place);
+    }
+  const outside = meanNear(SIXTEENTH, small, edge, positions, REACH), inside = meanNear(SIXTEENTH, small, hole, positions, REACH);
+  return corrected(small, places, placed(outside.map((value, i) => (value - inside[i]) >> 1), positions, height, width));
 }
 
 // ------------------------------------------------------------------------------------------------ seam.py

@@ -19,8 +19,9 @@ class Parameters:
             from the ground to the sky: what is needed is more often beside the hole than above it.
         columns: the same for a source that lies a patch's side to the left or right.
         sweeps: how often all patches choose again.
-        shallow: where the network sees the photo at its own scale, a hole that is nowhere deeper than this many pixels keeps what
-            the network makes; 0: none. A wire's fill has no blur to add detail to, and too little of it to measure a tone.
+        shallow: where the network sees the photo at its own scale, a hole that is nowhere deeper than this many pixels gets no
+            detail, and half of the tone of what it touches; 0: none. A wire's fill has no blur to add detail to, and too little
+            of it to measure a tone as for others.
         fade: over how many pixels of the photo detail comes in from the hole's border, at least 1. What is copied from elsewhere
             does not continue the lines at the border; the network's fill does.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.

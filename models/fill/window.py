@@ -15,7 +15,7 @@ from models.fill.parameters import DEFAULTS, Parameters
 from models.fill.refine import refined
 from models.fill.resample import enlarged, known_means, means, whole
 from models.fill.seam import without_step
-from models.fill.tone import with_tone_of_the_border
+from models.fill.tone import REACH, with_tone_of_the_border, with_tone_of_what_it_touches
 
 _ROWS = 64
 
@@ -78,7 +78,9 @@ def fill_window(
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
     if asked and window.factor == 1 and _is_shallow(hole, box, parameters.shallow):
-        return small[box.slices]
+        depth = depths(hole, box, REACH + 1)
+        rows, columns = np.nonzero((depth > 0) & (depth <= REACH))
+        return with_tone_of_what_it_touches(small, window.hole, (rows + box.top, columns + box.left))[box.slices]
     plain = with_tone_of_the_border(small, window.hole) if asked else small
     filled = _with_detail(photo, hole, box, plain, window, parameters)
     _fade_in(filled, hole, box, plain, window.factor, parameters.fade)

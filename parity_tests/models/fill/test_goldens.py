@@ -64,6 +64,7 @@ def test_javascript_makes_the_golden_images():
         ("sweep % 2 ? wanted.length - 1 - turn : turn", "turn"),
         ("together[to] += weights[weight]", "together[to] = weights[weight]"),
         ("+ mixed[beside + 1] + 8) >> 4", "+ mixed[beside + 1] + 7) >> 4"),
+        ("(value - inside[i]) >> 1", "(value - inside[i]) >> 2"),
         ("const HIGH = 2 ** 26", "const HIGH = 2 ** 18"),
         ("cheapest[i * runs.length + run] > least", "cheapest[i * runs.length + run] >= 0"),
         ("margin = ceilDiv(2 * shiftOf(cell), cell)", "margin = -1"),

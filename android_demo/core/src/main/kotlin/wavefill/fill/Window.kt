@@ -16,7 +16,9 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
     } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
     if (parameters == null) return enlarged(small, window.factor, box)
     val shallow = parameters.shallow
-    if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) return small.cut(box)
+    if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) {
+        return withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box).cut(box)
+    }
     val plain = if (asked) withToneOfTheBorder(small, window.hole) else small
     val filled = withDetail(photo, hole, box, plain, window, parameters)
     fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, parameters.fade), parameters.fade)
