@@ -8,7 +8,7 @@
 
 export const DEFAULTS = Object.freeze({
   band: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
-  seamLevels: 4, seamLimit: 48,
+  seamLevels: 4, seamLimit: 48, coarse: 2,
 });
 
 const CONTEXT = 2;
@@ -309,6 +309,11 @@ function transferred(photo, hole, box, small, factor, parameters) {
       reached[row * grid + column] = any && near ? 1 : 0;
       known[row * grid + column] = !any && inside ? 1 : 0;
     }
+  if (parameters.coarse > 1 && oneTexture(cells, holes, known)) {
+    const larger = { ...parameters, band: band * parameters.coarse, coarse: 1 };
+    const copied = transferred(photo, hole, box, small, factor, larger);
+    if (copied) return copied;
+  }
   const found = matches(cells, reached, known, parameters);
   const covered = { top: 0, left: 0, bottom: Math.min(hole.height, grid * cell), right: Math.min(hole.width, grid * cell) };
   const part = intersection(box, covered);
@@ -674,6 +679,35 @@ function fadeIn(filled, plain, factor, box, depth, fade) {
         into[at] = Math.floor((into[at] * share + clip(sum >> 16, 0, 255) * (fade - share) + half) / fade);
       }
     }
+}
+
+// ------------------------------------------------------------------------------------------------ texture.py
+
+const BLOCK = 4, ENOUGH = 8, ALIKE = 5, MISSING = 4;
+
+// Whether the hole lies in one texture whose shapes the network does not know.
+function oneTexture(cells, holes, known) {
+  const count = floorDiv(cells.height, BLOCK), side = BLOCK * count;
+  if (side === 0) return false;
+  const whole = cut(cells, { top: 0, left: 0, bottom: side, right: side });
+  const smooth = enlarged(means(whole, side / 2, 2), 2, { top: 0, left: 0, bottom: side, right: side });
+  const around = [], inside = [];
+  for (let row = 0; row < side; row += BLOCK)
+    for (let column = 0; column < side; column += BLOCK) {
+      let energy = 0, missing = 0, there = 0;
+      for (let y = row; y < row + BLOCK; y++)
+        for (let x = column; x < column + BLOCK; x++) {
+          missing += holes[y * cells.width + x];
+          there += known[y * cells.width + x];
+          for (let i = 3 * (y * side + x), end = i + 3; i < end; i++) energy += (whole.data[i] - smooth.data[i]) ** 2;
+        }
+      if (there === BLOCK * BLOCK) around.push(energy);
+      if (missing === BLOCK * BLOCK) inside.push(energy);
+    }
+  if (around.length < ENOUGH || !inside.length) return false;
+  around.sort((a, b) => a - b);
+  const [low, high] = [1, 9].map((tenths) => around[floorDiv(tenths * (around.length - 1), 10)]);
+  return high <= ALIKE * low && low * inside.length > MISSING * inside.reduce((a, b) => a + b);
 }
 
 // ------------------------------------------------------------------------------------------------ match.py

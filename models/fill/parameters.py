@@ -26,6 +26,8 @@ class Parameters:
             does not continue the lines at the border; the network's fill does.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
+        coarse: how many times larger cells are where a hole lies in one texture whose shapes the network does not know
+            (``texture.py``); 1: never.
     """
 
     band: int = 4
@@ -41,6 +43,7 @@ class Parameters:
     fade: int = 4
     seam_levels: int = 4
     seam_limit: int = 48
+    coarse: int = 2
 
 
 DEFAULTS = Parameters()

@@ -68,6 +68,7 @@ def test_javascript_makes_the_golden_images():
         ("const HIGH = 2 ** 26", "const HIGH = 2 ** 18"),
         ("cheapest[i * runs.length + run] > least", "cheapest[i * runs.length + run] >= 0"),
         ("margin = ceilDiv(2 * shiftOf(cell), cell)", "margin = -1"),
+        ("high <= ALIKE * low", "high <= low"),
         ("Math.max(0, row - patch + 1)", "Math.max(0, row)"),
         ("depth[at - width * step - 1],", "most,"),
         ("for (let a = -2; a < 2; a++)", "for (let a = -1; a < 2; a++)"),

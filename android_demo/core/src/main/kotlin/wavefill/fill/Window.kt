@@ -95,6 +95,7 @@ private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, fa
     val cell = band * factor
     if (grid == 0) return null
     val cells = means(small, grid, band)
+    val holes = BooleanArray(grid * grid)
     val reached = BooleanArray(grid * grid)
     val known = BooleanArray(grid * grid)
     for (row in 0 until grid) for (column in 0 until grid) {
@@ -103,8 +104,13 @@ private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, fa
         var any = false
         for (y in top until minOf(top + cell, hole.height)) for (x in left until minOf(left + cell, hole.width)) any = any || hole.has(y * hole.width + x)
         val near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right
+        holes[row * grid + column] = any
         reached[row * grid + column] = any && near
         known[row * grid + column] = !any && top + cell <= hole.height && left + cell <= hole.width
+    }
+    if (parameters.coarse > 1 && oneTexture(cells, holes, known)) {
+        val larger = parameters.copy(band = band * parameters.coarse, coarse = 1)
+        transferred(photo, hole, box, small, factor, larger)?.let { return it }
     }
     val found = matches(cells, reached, known, parameters) ?: return null
     val covered = Box(0, 0, minOf(hole.height, grid * cell), minOf(hole.width, grid * cell))
