@@ -40,7 +40,9 @@ def checks(height: int, width: int) -> Pixels:
 
 def pebbles(height: int, width: int) -> Pixels:
     """One texture all over: grains of about eight pixels."""
-    grains = np.random.default_rng(height * 1000 + width).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    grains = np.random.default_rng(height * 1000 + width).integers(
+        0, 256, ((height + 10) // 8, (width + 10) // 8, 3), dtype=np.uint8
+    )
     return grains.repeat(8, axis=0).repeat(8, axis=1)[3 : height + 3, 3 : width + 3]
 
 
