@@ -10,16 +10,17 @@ const SIDE = 690, SIZE = 256, ROUNDS = 20, WARM = 3;
 const own = path.join(path.dirname(fileURLToPath(import.meta.url)), "fill.js");
 const files = [own, ...process.argv.slice(2)];
 
-// Waves of many lengths and noise, of a generator with a seed: every run has the same picture.
+// Waves of many lengths and noise, both stronger further down, so that it is no texture all over, of a generator with a seed: every
+// run has the same picture.
 let state = 1;
 const noise = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 const waves = Array.from({ length: 24 }, (_, i) => ({ down: (noise() - 0.5) / 2 ** (i / 6), across: (noise() - 0.5) / 2 ** (i / 6), at: 6 * noise() }));
-const level = (y, x, c) => 128 + 8 * waves.reduce((sum, wave) => sum + Math.sin(wave.down * y + wave.across * x + wave.at + c / 2), 0);
+const level = (y, x, c) => 128 + ((8 * y) / SIDE) * waves.reduce((sum, wave) => sum + Math.sin(wave.down * y + wave.across * x + wave.at + c / 2), 0);
 const photo = { data: new Uint8Array(SIDE * SIDE * 3), height: SIDE, width: SIDE, channels: 3 };
 const clamped = new Uint8ClampedArray(photo.data.buffer), mask = new Uint8Array(SIDE * SIDE);
 for (let y = 0, i = 0; y < SIDE; y++)
   for (let x = 0; x < SIDE; x++) {
-    for (let c = 0; c < 3; c++) clamped[i++] = level(y, x, c) + 40 * (noise() - 0.5);
+    for (let c = 0; c < 3; c++) clamped[i++] = level(y, x, c) + ((80 * y) / SIDE) * (noise() - 0.5);
     const inside = (at) => at >= SIDE / 4 && at < (3 * SIDE) / 4;
     if (inside(y) && inside(x)) mask[y * SIDE + x] = 255;
   }
