@@ -453,16 +453,18 @@ function stretches(values, start, length) {
 }
 
 // A part of a row of the result from four wide ones. Sums are below 2^31: a shift is the floor division, and the clamped array
-// clips to 0..255. Math.imul says so; without it every product is looked at for an overflow.
+// clips to 0..255. Math.imul and "| 0" say so; without them every product and sum is looked at for an overflow.
 function weighedRows(clamped, at, from, to, a, b, c, d, p, q, r, s) {
-  for (let i = from; i < to; i++)
-    clamped[at + i] = (Math.imul(p, a[i]) + Math.imul(q, b[i]) + Math.imul(r, c[i]) + Math.imul(s, d[i]) + (ONE * ONE) / 2) >> 16;
+  for (let i = from; i < to; i++) {
+    const upper = (Math.imul(p, a[i]) + Math.imul(q, b[i])) | 0, lower = (Math.imul(r, c[i]) + Math.imul(s, d[i])) | 0;
+    clamped[at + i] = ((upper + lower) | 0) + (ONE * ONE) / 2 >> 16;
+  }
 }
 
 // ------------------------------------------------------------------------------------------------ membrane.py and tone.py
 
-// Values spread from where they are known; `wanted`, where given, says where they are looked at.
-function spread(values, known, levels, wanted = null) {
+// Values spread from where they are known to where they are wanted.
+function spread(values, known, levels, wanted) {
   const { height, width } = values, own = values.data;
   const result = raster(Int32Array, height, width, 3), spreadOut = result.data;
   const last = levels === 0 || Math.max(height, width) === 1;
@@ -487,7 +489,7 @@ function spread(values, known, levels, wanted = null) {
     const n = count[to];
     if (n > 1) for (let k = i; k < i + 3; k++) half.data[k] = Math.floor((2 * half.data[k] + n) / (2 * n));
   }
-  doubledInto(result, known, spread(half, count, levels - 1), wanted);
+  doubledInto(result, known, spread(half, count, levels - 1, new Uint8Array(count.length).fill(1)), wanted);
   return result;
 }
 
@@ -499,7 +501,7 @@ function doubledInto(result, known, { height, width, data }, wanted) {
     const near = 3 * (y >> 1) * width, far = 3 * Math.min(Math.max((y >> 1) + (y & 1 ? 1 : -1), 0), height - 1) * width;
     for (let k = 0; k < mixed.length; k++) mixed[k] = 3 * data[near + k] + data[far + k];
     for (let x = 0; x < result.width; x++, place++) {
-      if (known[place] || (wanted && !wanted[place])) continue;
+      if (known[place] || !wanted[place]) continue;
       const own = 3 * (x >> 1), beside = x & 1 ? Math.min(own + 3, last) : Math.max(own - 3, 0), i = 3 * place;
       to[i] = (3 * mixed[own] + mixed[beside] + 8) >> 4;
       to[i + 1] = (3 * mixed[own + 1] + mixed[beside + 1] + 8) >> 4;
