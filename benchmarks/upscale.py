@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, median
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -32,12 +32,11 @@ from models.photo.place import write_atomically
 from models.system.errors import Parser, note
 from models.system.number_arguments import whole
 from models.system.text_table import table
-from models.teacher.denoiser import Denoiser
-from models.teacher.large_photo import fill_large
-from models.teacher.load import LoadedTeacher, load_teacher
-from models.teacher.restore import complete, teacher_run
-from models.teacher.settings import SamplerSettings, parse_settings
-from models.teacher.upscale import upscaling_run
+
+if TYPE_CHECKING:
+    from models.teacher.denoiser import Denoiser
+    from models.teacher.load import LoadedTeacher
+    from models.teacher.settings import SamplerSettings
 
 SUMMARY = "a teacher's small completion brought to full size by the student's network, beside tile-wise diffusion"
 EXAMPLES = (
@@ -86,6 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: bad arguments or files, or no photo is large enough.
     """
+    # Imported where it is used: what trains few-step generators comes with it, which the table of benchmarks needs not wait for.
+    from models.teacher.load import load_teacher
+    from models.teacher.settings import parse_settings
+
     if arguments.json:
         check_place(arguments.json)
     settings = parse_settings(arguments.sampler, arguments.steps, arguments.set, observes=True)
@@ -126,14 +129,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _ways(
-    teacher: LoadedTeacher, settings: SamplerSettings, student: Run, seed: int, callback: Callable[[object], None]
+    teacher: "LoadedTeacher", settings: "SamplerSettings", student: Run, seed: int, callback: Callable[[object], None]
 ) -> dict[str, Fill]:
     """The fills that are compared, by name; ``callback`` is told of every call of the denoiser."""
+    from models.teacher.large_photo import fill_large
+    from models.teacher.restore import complete, teacher_run
+    from models.teacher.upscale import upscaling_run
 
     def completed(photos: Pixels, holes: Bools) -> Pixels:
         return complete(teacher.denoiser, teacher.schedule, settings, photos, holes, [seed], callback=callback)
 
-    denoiser = cast(Denoiser, teacher.denoiser)  # run() refuses the samplers that take another kind
+    denoiser = cast("Denoiser", teacher.denoiser)  # run() refuses the samplers that take another kind
 
     def large(layout: str) -> Fill:
         return lambda photo, hole: fill_large(

@@ -2,8 +2,8 @@
 
     python docs/pictures/upscale_picture.py runs/ddpm64/denoiser
 
-RePaint with 50 steps. Photographs that come with scikit-image: `coffee` (Rachel Michetti, CC0), `chelsea` (Stefan van der Walt, CC0),
-`rocket` (SpaceX, CC0) and `grass` (CC0Textures, CC0).
+RePaint with 50 steps. Photographs that come with scikit-image: `coffee` (Rachel Michetti, CC0), `chelsea` (Stefan van der Walt,
+CC0), `rocket` (SpaceX, CC0) and `grass` (CC0Textures, CC0).
 """
 
 import sys
