@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import fmean, median
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
@@ -26,6 +25,7 @@ from models.evaluation.metrics.energy import detail_energy
 from models.evaluation.metrics.pixels import hole_psnr
 from models.evaluation.metrics.transfer import border_step, repetition
 from models.features.perceptual import ImageDistance, PerceptualNetwork
+from models.fill.arrays import Bools
 from models.fill.window import bounding_box
 from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_place, read_photo
@@ -106,14 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
         if min(photo.shape[:2]) < max(2 * arguments.hole, CROP):
             note(f"{path}: {photo.shape[1]} x {photo.shape[0]} pixels are too few for a hole of {arguments.hole}; left out")
             continue
-        hole = _hole(photo.shape, arguments.hole, arguments.seed + index)
+        hole = blob_hole(photo.shape, arguments.hole, arguments.seed + index)
         rows[path.name] = {}
         for name, (_, parameters) in DETAIL.items():
             start = time.perf_counter()
             mask = hole.astype(np.uint8) * np.uint8(255)
             result = inpaint(photo, mask, network, size, parameters=parameters)
             ms = 1000 * (time.perf_counter() - start)
-            rows[path.name][name] = _measured(result, photo, hole, distance, ms)
+            rows[path.name][name] = measured(result, photo, hole, distance, ms)
             if arguments.images:
                 Image.fromarray(result).save(arguments.images / f"{path.stem}-{name}.png")
     if not rows:
@@ -134,7 +134,7 @@ def chosen_network(arguments: argparse.Namespace) -> tuple[Run, int]:
     return next(iter(networks.runs.values())), networks.size
 
 
-def _hole(shape: tuple[int, ...], side: int, seed: int) -> NDArray[np.bool_]:
+def blob_hole(shape: tuple[int, ...], side: int, seed: int) -> Bools:
     """A blob that covers at least 45 % of its square, within a sixteenth of the photo's sides from its middle."""
     rng = np.random.default_rng(seed)
     while True:
@@ -150,7 +150,8 @@ def _hole(shape: tuple[int, ...], side: int, seed: int) -> NDArray[np.bool_]:
     return hole
 
 
-def _measured(result: Pixels, photo: Pixels, hole: NDArray[np.bool_], distance: ImageDistance, ms: float) -> Figures:
+def measured(result: Pixels, photo: Pixels, hole: Bools, distance: ImageDistance, ms: float) -> Figures:
+    """The figures of one fill of one photo, which has ``CROP`` pixels or more in both directions."""
     box = bounding_box(hole)
     starts = [
         _crops(low, high, length)

@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from benchmarks import few_step, fill, quality, startup, teacher, thin, training
+from benchmarks import few_step, fill, quality, startup, teacher, thin, training, upscale
 from benchmarks.ablations import command as ablations
 from benchmarks.adb import command as adb
 from benchmarks.arm import command as arm
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "startup": startup,
     "training": training,
     "teacher": teacher,
+    "upscale": upscale,
     "few_step": few_step,
     "ablations": ablations,
     "votes": votes,

@@ -8,16 +8,16 @@
 
 export const DEFAULTS = Object.freeze({
   band: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
-  seamLevels: 4, seamLimit: 48,
+  seamLevels: 4, seamLimit: 48, coarse: 2,
 });
 
-const MASK_THRESHOLD = 128;
 const CONTEXT = 2;
 const THICK = 4;
 const ONE = 256; // weights are in 1/256
 const SIXTEENTH = 16; // values that are spread are in 1/16 of a level
 const REACH = 4;
 const MEAN_WEIGHT = 2;
+const HIGH = 2 ** 26; // the higher one of two whole numbers in one
 
 const floorDiv = (a, b) => Math.floor(a / b);
 const ceilDiv = (a, b) => Math.ceil(a / b);
@@ -38,8 +38,7 @@ export async function inpaint(photo, mask, run, size, { parameters = DEFAULTS, p
   const { height, width } = photo;
   if (photo.channels !== 3 || photo.data.length !== height * width * 3) throw new RangeError("photo: three channels are needed");
   if (mask.length !== height * width) throw new RangeError(`mask: ${height} x ${width} values are needed, got ${mask.length}`);
-  const unknown = new Uint8Array(mask.length);
-  for (let i = 0; i < mask.length; i++) unknown[i] = mask[i] >= MASK_THRESHOLD ? 1 : 0;
+  const unknown = atLeastHalf(mask);
   if (!unknown.includes(0)) throw new RangeError("the mask is full: it keeps no pixel of the photo to continue from");
   const result = { ...photo, data: new Uint8Array(photo.data) };
   const groups = holeGroups({ data: unknown, height, width, channels: 1 }, Math.max(1, floorDiv(size, 2)));
@@ -48,18 +47,28 @@ export async function inpaint(photo, mask, run, size, { parameters = DEFAULTS, p
     const paste = cut({ data: unknown, height, width, channels: 1 }, group);
     if (paste.data.includes(1)) {
       const window = contextWindow(group, height, width, size);
-      const hole = cut({ data: unknown, height, width, channels: 1 }, window);
-      const filled = await fillWindow(cut(result, window), hole, run, size, parameters, within(group, window));
-      for (let y = 0; y < paste.height; y++)
-        for (let x = 0; x < paste.width; x++)
-          if (paste.data[y * paste.width + x]) {
-            const to = (group.top + y) * width + group.left + x;
-            for (let c = 0; c < 3; c++) result.data[to * 3 + c] = filled.data[(y * paste.width + x) * 3 + c];
+      const hole = seen({ data: unknown, height, width, channels: 1 }, window);
+      const filled = await fillWindow(seen(result, window), hole, run, size, parameters, within(group, window));
+      const wanted = paste.data, from = filled.data, into = result.data;
+      for (let y = 0, at = 0; y < paste.height; y++)
+        for (let x = 0, to = (group.top + y) * width + group.left; x < paste.width; x++, at++, to++)
+          if (wanted[at]) {
+            into[3 * to] = from[3 * at];
+            into[3 * to + 1] = from[3 * at + 1];
+            into[3 * to + 2] = from[3 * at + 2];
             unknown[to] = 0; // known to the groups after it, so that neighbours agree
           }
     }
     progress(index + 1, groups.length);
   }
+  return result;
+}
+
+// 1 where a byte is 128 or more, which is its highest bit: four of them at a time.
+function atLeastHalf(mask) {
+  const result = new Uint8Array(mask), words = new Uint32Array(result.buffer, 0, result.length >> 2);
+  for (let i = 0; i < words.length; i++) words[i] = (words[i] >>> 7) & 0x01010101;
+  for (let i = 4 * words.length; i < result.length; i++) result[i] >>= 7;
   return result;
 }
 
@@ -87,24 +96,36 @@ function cut(source, box) {
   return result;
 }
 
+// The same to look at only: nothing is copied where the box is all there is.
+function seen(source, box) {
+  return box.bottom - box.top === source.height && box.right - box.left === source.width ? source : cut(source, box);
+}
+
 export function holeGroups(hole, cell) {
   const rows = ceilDiv(hole.height, cell), columns = ceilDiv(hole.width, cell);
   const side = Math.max(1, floorDiv(cell, THICK)), count = floorDiv(cell, side);
   const state = new Uint8Array(rows * columns); // 0 no hole, 1 hole, 2 hole that covers a whole square
+  // How much of each square of a cell is hole; what is no whole square any more is counted, too, and not looked at.
+  const there = hole.data, covered = new Int32Array((count + 1) * (count + 1));
+  const squareOf = Int32Array.from({ length: cell }, (_, x) => floorDiv(x, side));
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) {
       const box = intersection(
         { top: row * cell, left: column * cell, bottom: (row + 1) * cell, right: (column + 1) * cell },
         { top: 0, left: 0, bottom: hole.height, right: hole.width });
-      const squares = new Map();
-      for (let y = box.top; y < box.bottom; y++)
+      covered.fill(0);
+      let any = 0;
+      for (let y = box.top; y < box.bottom; y++) {
+        const line = y * hole.width, i = floorDiv(y - box.top, side) * (count + 1);
         for (let x = box.left; x < box.right; x++)
-          if (hole.data[y * hole.width + x]) {
-            state[row * columns + column] ||= 1;
-            const i = floorDiv(y - row * cell, side), j = floorDiv(x - column * cell, side);
-            if (i < count && j < count) squares.set(i * count + j, (squares.get(i * count + j) ?? 0) + 1);
+          if (there[line + x]) {
+            any = 1;
+            covered[i + squareOf[x - box.left]]++;
           }
-      for (const covered of squares.values()) if (covered === side * side) state[row * columns + column] = 2;
+      }
+      state[row * columns + column] = any;
+      for (let i = 0; i < count; i++)
+        for (let j = 0; j < count; j++) if (covered[i * (count + 1) + j] === side * side) state[row * columns + column] = 2;
     }
   const taken = new Uint8Array(rows * columns);
   const boxes = [];
@@ -142,16 +163,17 @@ function tightBox(hole, component, cell, columns) {
 }
 
 function boundingBox(hole, outer = { top: 0, left: 0, bottom: hole.height, right: hole.width }) {
-  const box = { top: Infinity, left: Infinity, bottom: 0, right: 0 };
+  const there = hole.data;
+  let top = hole.height, left = hole.width, bottom = 0, right = 0;
   for (let y = outer.top; y < outer.bottom; y++)
     for (let x = outer.left; x < outer.right; x++)
-      if (hole.data[y * hole.width + x]) {
-        box.top = Math.min(box.top, y);
-        box.left = Math.min(box.left, x);
-        box.bottom = Math.max(box.bottom, y + 1);
-        box.right = Math.max(box.right, x + 1);
+      if (there[y * hole.width + x]) {
+        top = Math.min(top, y);
+        left = Math.min(left, x);
+        bottom = Math.max(bottom, y + 1);
+        right = Math.max(right, x + 1);
       }
-  return box;
+  return { top, left, bottom, right };
 }
 
 export function contextWindow(group, height, width, size) {
@@ -183,25 +205,27 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
       }
   } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
   if (!parameters) return enlarged(small, window.factor, box);
-  if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow)) return cut(small, box);
+  if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow))
+    return cut(withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box), box);
   const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
   const filled = withDetail(photo, hole, box, plain, window, parameters);
-  fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, parameters.fade), parameters.fade);
+  fadeIn(filled, plain, window.factor, box, depths(hole, box, parameters.fade), parameters.fade);
   const around = {
     top: Math.max(0, box.top - 1), left: Math.max(0, box.left - 1),
     bottom: Math.min(hole.height, box.bottom + 1), right: Math.min(hole.width, box.right + 1),
   };
   const pixels = cut(photo, around), holes = cut(hole, around), inner = within(box, around);
   const part = raster(Uint8Array, pixels.height, pixels.width, 1), known = raster(Uint8Array, pixels.height, pixels.width, 1);
-  for (let y = 0; y < pixels.height; y++)
-    for (let x = 0; x < pixels.width; x++) {
-      const at = y * pixels.width + x;
-      known.data[at] = holes.data[at] ? 0 : 1;
-      if (!holes.data[at] || y < inner.top || y >= inner.bottom || x < inner.left || x >= inner.right) continue;
-      part.data[at] = 1;
-      for (let c = 0; c < 3; c++)
-        pixels.data[at * 3 + c] = filled.data[((y - inner.top) * filled.width + x - inner.left) * 3 + c];
-    }
+  const missing = holes.data, there = known.data, wanted = part.data, from = filled.data, into = pixels.data;
+  for (let at = 0; at < missing.length; at++) there[at] = missing[at] ? 0 : 1;
+  for (let y = inner.top, source = 0; y < inner.bottom; y++)
+    for (let x = inner.left, at = y * pixels.width + x; x < inner.right; x++, at++, source += 3)
+      if (missing[at]) {
+        wanted[at] = 1;
+        into[3 * at] = from[source];
+        into[3 * at + 1] = from[source + 1];
+        into[3 * at + 2] = from[source + 2];
+      }
   return cut(withoutStep(pixels, part, known, parameters), inner);
 }
 
@@ -217,31 +241,45 @@ function scaled(photo, hole, size) {
   const factor = ceilDiv(Math.max(hole.height, hole.width), size);
   const height = ceilDiv(hole.height, factor), width = ceilDiv(hole.width, factor);
   const count = raster(Int32Array, height, width, 1), total = raster(Int32Array, height, width, 3);
-  const columns = Int32Array.from({ length: width * factor }, (_, x) => mirrored(x, hole.width));
+  const missing = hole.data, bytes = photo.data, counts = count.data, totals = total.data;
+  const inside = floorDiv(hole.width, factor); // blocks that lie wholly in the window
   for (let y = 0; y < height * factor; y++) {
     const from = mirrored(y, hole.height) * hole.width;
-    let place = floorDiv(y, factor) * width;
-    for (let x = 0; x < columns.length; place++)
-      for (const end = x + factor; x < end; x++) {
-        const source = from + columns[x];
-        if (hole.data[source]) continue;
-        count.data[place]++;
-        total.data[place * 3] += photo.data[source * 3];
-        total.data[place * 3 + 1] += photo.data[source * 3 + 1];
-        total.data[place * 3 + 2] += photo.data[source * 3 + 2];
+    const first = floorDiv(y, factor) * width;
+    for (let column = 0, place = first, source = from; column < inside; column++, place++) {
+      let n = 0, a = 0, b = 0, c = 0;
+      for (const end = source + factor; source < end; source++) {
+        if (missing[source]) continue;
+        n++;
+        a += bytes[source * 3];
+        b += bytes[source * 3 + 1];
+        c += bytes[source * 3 + 2];
       }
+      counts[place] += n;
+      totals[place * 3] += a;
+      totals[place * 3 + 1] += b;
+      totals[place * 3 + 2] += c;
+    }
+    for (let x = inside * factor; x < width * factor; x++) {
+      const source = from + mirrored(x, hole.width), place = first + inside;
+      if (missing[source]) continue;
+      counts[place]++;
+      for (let c = 0; c < 3; c++) totals[place * 3 + c] += bytes[source * 3 + c];
+    }
   }
-  const most = count.data.reduce((a, b) => Math.max(a, b));
+  const most = counts.reduce((a, b) => Math.max(a, b));
   const least = factor === 1 ? 1 : Math.min(floorDiv(factor * factor + 1, 2), most);
   const picture = raster(Uint8Array, size, size, 3), smallHole = raster(Uint8Array, size, size, 1);
-  for (let y = 0; y < size; y++)
-    for (let x = 0; x < size; x++) {
-      const source = mirrored(y, height) * width + mirrored(x, width), known = count.data[source];
-      if (known < least) smallHole.data[y * size + x] = 1;
-      else
-        for (let c = 0; c < 3; c++)
-          picture.data[(y * size + x) * 3 + c] = floorDiv(total.data[source * 3 + c] + floorDiv(known, 2), known);
+  const columns = Int32Array.from({ length: size }, (_, x) => mirrored(x, width)), means = picture.data, holes = smallHole.data;
+  for (let y = 0, place = 0; y < size; y++) {
+    const line = mirrored(y, height) * width;
+    for (let x = 0; x < size; x++, place++) {
+      const source = line + columns[x], known = counts[source], half = known >> 1;
+      if (known < least) holes[place] = 1;
+      else // nothing is negative: what is put into a byte loses its fraction
+        for (let c = 0; c < 3; c++) means[3 * place + c] = (totals[3 * source + c] + half) / known;
     }
+  }
   return { factor, picture, hole: smallHole };
 }
 
@@ -262,19 +300,20 @@ function transferred(photo, hole, box, small, factor, parameters) {
   const { band } = parameters, grid = floorDiv(small.height, band), cell = band * factor;
   if (grid === 0) return null;
   const cells = means(small, grid, band);
-  const reached = new Uint8Array(grid * grid), known = new Uint8Array(grid * grid);
+  const reached = new Uint8Array(grid * grid), known = new Uint8Array(grid * grid), holes = cellsOfHole(hole, cell, grid);
   for (let row = 0; row < grid; row++)
     for (let column = 0; column < grid; column++) {
-      const top = row * cell, left = column * cell;
-      let any = 0;
-      const bottom = Math.min(top + cell, hole.height), right = Math.min(left + cell, hole.width);
-      for (let y = top; y < bottom && !any; y++)
-        for (let at = y * hole.width + left, end = y * hole.width + right; at < end; at++) any |= hole.data[at];
+      const top = row * cell, left = column * cell, any = holes[row * grid + column];
       const near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right;
       const inside = top + cell <= hole.height && left + cell <= hole.width;
       reached[row * grid + column] = any && near ? 1 : 0;
       known[row * grid + column] = !any && inside ? 1 : 0;
     }
+  if (parameters.coarse > 1 && oneTexture(cells, holes, known)) {
+    const larger = { ...parameters, band: band * parameters.coarse, coarse: 1 };
+    const copied = transferred(photo, hole, box, small, factor, larger);
+    if (copied) return copied;
+  }
   const found = matches(cells, reached, known, parameters);
   const covered = { top: 0, left: 0, bottom: Math.min(hole.height, grid * cell), right: Math.min(hole.width, grid * cell) };
   const part = intersection(box, covered);
@@ -284,7 +323,7 @@ function transferred(photo, hole, box, small, factor, parameters) {
     const [fromRow, fromColumn] = found.sources[best[i]];
     return { row: row * cell, column: column * cell, down: (fromRow - row) * cell, across: (fromColumn - column) * cell };
   });
-  const low = enlarged(cells, cell, covered);
+  const low = enlarged(cells, cell, covered, lookedAt(corners, part, cell, grid, parameters.patch));
   refine(corners, low, known, grid, cell, parameters.patch);
   const pixels = detail(photo, low, part, corners, parameters.patch * cell);
   const added = pixels.data, line = pixels.width * 3, lowBand = low.data;
@@ -293,6 +332,37 @@ function transferred(photo, hole, box, small, factor, parameters) {
     for (let from = ((part.top + y) * low.width + part.left) * 3, end = at + line; at < end; at++, from++)
       clamped[at] = lowBand[from] + added[at];
   return { part, pixels: filled };
+}
+
+// The cells of the low band that are looked at: those of the part that is filled, of the patches to fill and of their sources,
+// wherever `refine` may shift these.
+function lookedAt(corners, part, cell, grid, patch) {
+  const result = new Uint8Array(grid * grid), margin = ceilDiv(2 * shiftOf(cell), cell), last = grid - 1;
+  const mark = (top, left, bottom, right) => {
+    for (let row = Math.max(0, top); row <= Math.min(last, bottom); row++)
+      result.fill(1, row * grid + Math.max(0, left), row * grid + Math.min(last, right) + 1);
+  };
+  mark(floorDiv(part.top, cell), floorDiv(part.left, cell), floorDiv(part.bottom - 1, cell), floorDiv(part.right - 1, cell));
+  for (const { row, column, down, across } of corners)
+    for (const [top, left, around] of [[row, column, 0], [row + down, column + across, margin]]) {
+      const first = top / cell - around, before = left / cell - around, side = patch - 1 + 2 * around;
+      mark(first, before, first + side, before + side);
+    }
+  return result;
+}
+
+// For each cell whether there is hole in it. Known pixels, of which most windows have more, are passed by in one search.
+function cellsOfHole(hole, cell, grid) {
+  const result = new Uint8Array(grid * grid), bottom = Math.min(hole.height, grid * cell), right = Math.min(hole.width, grid * cell);
+  for (let y = 0; y < bottom; y++) {
+    const start = y * hole.width, line = hole.data.subarray(start, start + right);
+    for (let x = line.indexOf(1); x >= 0; ) {
+      const column = floorDiv(x, cell);
+      result[floorDiv(y, cell) * grid + column] = 1;
+      x = line.indexOf(1, (column + 1) * cell);
+    }
+  }
+  return result;
 }
 
 // ------------------------------------------------------------------------------------------------ resample.py
@@ -326,25 +396,26 @@ function kernels(factor) {
   return table;
 }
 
-function enlarged(pixels, factor, box) {
+// For each of some wanted places of a line the four that it is made of, clipped to the picture, then their weights.
+function taps(factor, first, count, length) {
+  const table = kernels(factor), result = new Int32Array(8 * count);
+  for (let i = 0; i < count; i++) {
+    const index = floorDiv(first + i, factor), phase = (first + i) % factor;
+    const start = index - (2 * phase + 1 < factor ? 1 : 0) - 1;
+    for (let tap = 0; tap < 4; tap++) {
+      result[8 * i + tap] = clip(start + tap, 0, length - 1);
+      result[8 * i + 4 + tap] = table[phase][tap];
+    }
+  }
+  return result;
+}
+
+// The box of a picture's enlargement. `wanted`, where given, has a value for each pixel of the picture: 0 where nobody looks.
+function enlarged(pixels, factor, box, wanted = null) {
   if (factor === 1) return cut(pixels, box);
   const { height, width } = pixels;
-  const table = kernels(factor);
   const columns = box.right - box.left, rows = box.bottom - box.top, line = columns * 3;
-  // For each wanted place the four that it is made of, clipped to the picture, then their weights.
-  const taps = (first, count, length) => {
-    const result = new Int32Array(8 * count);
-    for (let i = 0; i < count; i++) {
-      const index = floorDiv(first + i, factor), phase = (first + i) % factor;
-      const start = index - (2 * phase + 1 < factor ? 1 : 0) - 1;
-      for (let tap = 0; tap < 4; tap++) {
-        result[8 * i + tap] = clip(start + tap, 0, length - 1);
-        result[8 * i + 4 + tap] = table[phase][tap];
-      }
-    }
-    return result;
-  };
-  const across = taps(box.left, columns, width), down = taps(box.top, rows, height);
+  const across = taps(factor, box.left, columns, width), down = taps(factor, box.top, rows, height);
   // A row of the picture is made wide when the first row of the result asks for it.
   const wide = new Array(height);
   const wideRow = (y) => {
@@ -358,18 +429,42 @@ function enlarged(pixels, factor, box) {
     return row;
   };
   const result = raster(Uint8Array, rows, columns, 3), clamped = new Uint8ClampedArray(result.data.buffer);
-  for (let y = 0, at = 0; y < rows; y++) {
+  for (let y = 0, at = 0; y < rows; y++, at += line) {
     const k = 8 * y, [a, b, c, d] = [0, 1, 2, 3].map((tap) => (wide[down[k + tap]] ??= wideRow(down[k + tap])));
-    const p = down[k + 4], q = down[k + 5], r = down[k + 6], s = down[k + 7];
-    // Below 2^31: a shift is the floor division, and the clamped array clips to 0..255.
-    for (let i = 0; i < line; i++) clamped[at++] = (p * a[i] + q * b[i] + r * c[i] + s * d[i] + (ONE * ONE) / 2) >> 16;
+    const weigh = (from, to) => weighedRows(clamped, at, from, to, a, b, c, d, down[k + 4], down[k + 5], down[k + 6], down[k + 7]);
+    if (!wanted) weigh(0, line);
+    else
+      for (const [from, to] of stretches(wanted, floorDiv(box.top + y, factor) * width, width))
+        weigh(3 * Math.max(0, from * factor - box.left), 3 * Math.min(columns, to * factor - box.left));
   }
   return result;
 }
 
+// Where the values of a line that are not 0 begin and end.
+function stretches(values, start, length) {
+  const result = [];
+  for (let from = 0; from < length; ) {
+    let to = from;
+    while (to < length && values[start + to]) to++;
+    if (to > from) result.push([from, to]);
+    from = to + 1;
+  }
+  return result;
+}
+
+// A part of a row of the result from four wide ones. Sums are below 2^31: a shift is the floor division, and the clamped array
+// clips to 0..255. Math.imul and "| 0" say so; without them every product and sum is looked at for an overflow.
+function weighedRows(clamped, at, from, to, a, b, c, d, p, q, r, s) {
+  for (let i = from; i < to; i++) {
+    const upper = (Math.imul(p, a[i]) + Math.imul(q, b[i])) | 0, lower = (Math.imul(r, c[i]) + Math.imul(s, d[i])) | 0;
+    clamped[at + i] = ((upper + lower) | 0) + (ONE * ONE) / 2 >> 16;
+  }
+}
+
 // ------------------------------------------------------------------------------------------------ membrane.py and tone.py
 
-function spread(values, known, levels) {
+// Values spread from where they are known to where they are wanted.
+function spread(values, known, levels, wanted) {
   const { height, width } = values, own = values.data;
   const result = raster(Int32Array, height, width, 3), spreadOut = result.data;
   const last = levels === 0 || Math.max(height, width) === 1;
@@ -394,22 +489,23 @@ function spread(values, known, levels) {
     const n = count[to];
     if (n > 1) for (let k = i; k < i + 3; k++) half.data[k] = Math.floor((2 * half.data[k] + n) / (2 * n));
   }
-  doubledInto(result, known, spread(half, count, levels - 1));
+  doubledInto(result, known, spread(half, count, levels - 1, new Uint8Array(count.length).fill(1)), wanted);
   return result;
 }
 
-// Twice the size by linear interpolation, where nothing is known.
-function doubledInto(result, known, { height, width, data }) {
-  const to = result.data;
+// Twice the size by linear interpolation, where nothing is known: weights 9, 3, 3, 1 of 16, which are 3 and 1 of two rows, then 3
+// and 1 of two columns.
+function doubledInto(result, known, { height, width, data }, wanted) {
+  const to = result.data, mixed = new Int32Array(3 * width), last = 3 * width - 3;
   for (let y = 0, place = 0; y < result.height; y++) {
     const near = 3 * (y >> 1) * width, far = 3 * Math.min(Math.max((y >> 1) + (y & 1 ? 1 : -1), 0), height - 1) * width;
+    for (let k = 0; k < mixed.length; k++) mixed[k] = 3 * data[near + k] + data[far + k];
     for (let x = 0; x < result.width; x++, place++) {
-      if (known[place]) continue;
-      const own = 3 * (x >> 1), beside = x & 1 ? Math.min(own + 3, 3 * width - 3) : Math.max(own - 3, 0);
-      const a = near + own, b = near + beside, c = far + own, d = far + beside, i = 3 * place;
-      to[i] = (9 * data[a] + 3 * data[b] + 3 * data[c] + data[d] + 8) >> 4;
-      to[i + 1] = (9 * data[a + 1] + 3 * data[b + 1] + 3 * data[c + 1] + data[d + 1] + 8) >> 4;
-      to[i + 2] = (9 * data[a + 2] + 3 * data[b + 2] + 3 * data[c + 2] + data[d + 2] + 8) >> 4;
+      if (known[place] || !wanted[place]) continue;
+      const own = 3 * (x >> 1), beside = x & 1 ? Math.min(own + 3, last) : Math.max(own - 3, 0), i = 3 * place;
+      to[i] = (3 * mixed[own] + mixed[beside] + 8) >> 4;
+      to[i + 1] = (3 * mixed[own + 1] + mixed[beside + 1] + 8) >> 4;
+      to[i + 2] = (3 * mixed[own + 2] + mixed[beside + 2] + 8) >> 4;
     }
   }
 }
@@ -419,7 +515,7 @@ function doubledInto(result, known, { height, width, data }) {
 function meanNear(scale, values, places, positions, reach) {
   const { height, width } = places, result = new Int32Array(3 * positions.length), from = values.data, there = places.data;
   if (!positions.length) return result;
-  // Sums over rectangles, of the part that the squares reach: count and three channels.
+  const squares = (2 * reach + 1) ** 2 * positions.length; // pixels of all squares
   let first = height, last = 0, low = width, high = 0;
   for (const place of positions) {
     const y = floorDiv(place, width), x = place - y * width;
@@ -430,6 +526,29 @@ function meanNear(scale, values, places, positions, reach) {
   }
   const top = Math.max(0, first - reach), bottom = Math.min(height, last + reach + 1);
   const left = Math.max(0, low - reach), right = Math.min(width, high + reach + 1);
+  const put = (number, n, a, b, c) => {
+    if (!n) return;
+    result[3 * number] = Math.floor((2 * scale * a + n) / (2 * n));
+    result[3 * number + 1] = Math.floor((2 * scale * b + n) / (2 * n));
+    result[3 * number + 2] = Math.floor((2 * scale * c + n) / (2 * n));
+  };
+  if (squares < (bottom - top) * (right - left)) {
+    for (let number = 0; number < positions.length; number++) {
+      const y = floorDiv(positions[number], width), x = positions[number] - y * width;
+      let n = 0, a = 0, b = 0, c = 0;
+      for (let row = Math.max(0, y - reach); row < Math.min(height, y + reach + 1); row++)
+        for (let place = row * width + Math.max(0, x - reach), end = row * width + Math.min(width, x + reach + 1); place < end; place++)
+          if (there[place]) {
+            n++;
+            a += from[3 * place];
+            b += from[3 * place + 1];
+            c += from[3 * place + 2];
+          }
+      put(number, n, a, b, c);
+    }
+    return result;
+  }
+  // Sums over rectangles, of the part that the squares reach: count and three channels.
   const line = 4 * (right - left + 1), table = new Int32Array((bottom - top + 1) * line);
   for (let y = top; y < bottom; y++) {
     let n = 0, a = 0, b = 0, c = 0, at = (y - top + 1) * line + 4;
@@ -451,8 +570,7 @@ function meanNear(scale, values, places, positions, reach) {
     const up = (Math.max(top, y - reach) - top) * line, down = (Math.min(bottom, y + reach + 1) - top) * line;
     const west = 4 * (Math.max(left, x - reach) - left), east = 4 * (Math.min(right, x + reach + 1) - left);
     const sum = (k) => table[down + east + k] - table[up + east + k] - table[down + west + k] + table[up + west + k];
-    const n = sum(0);
-    if (n) for (let k = 0; k < 3; k++) result[3 * number + k] = Math.floor((2 * scale * sum(k + 1) + n) / (2 * n));
+    put(number, sum(0), sum(1), sum(2), sum(3));
   }
   return result;
 }
@@ -462,14 +580,16 @@ const not = (places) => ({ ...places, data: places.data.map((value) => (value ? 
 // The places that are, or touch, a known one: as flags, and as a list.
 function bordering(places, known) {
   const { height, width } = places, border = raster(Uint8Array, height, width, 1), positions = [];
+  const own = places.data, there = known.data, flags = border.data;
   for (let y = 0, place = 0; y < height; y++)
     for (let x = 0; x < width; x++, place++) {
-      if (!places.data[place]) continue;
-      let near = 0;
-      for (let r = Math.max(0, y - 1); r <= Math.min(height - 1, y + 1); r++)
-        for (let c = Math.max(0, x - 1); c <= Math.min(width - 1, x + 1); c++) near |= known.data[r * width + c];
-      if (!near) continue;
-      border.data[place] = 1;
+      if (!own[place]) continue;
+      const up = y > 0 ? place - width : place, down = y < height - 1 ? place + width : place;
+      const west = x > 0 ? 1 : 0, east = x < width - 1 ? 1 : 0;
+      const near = there[up - west] | there[up] | there[up + east] | there[place - west] | there[place + east] |
+        there[down - west] | there[down] | there[down + east];
+      if (!near && !there[place]) continue;
+      flags[place] = 1;
       positions.push(place);
     }
   return { border, positions };
@@ -498,7 +618,21 @@ function withToneOfTheBorder(small, hole) {
   const difference = placed(outside.map((value, i) => value - inside[i]), positions, height, width);
   const smooth = placed(meanNear(1, difference, border, positions, REACH), positions, height, width);
   const levels = Math.floor(Math.log2(Math.max(height, width))) + 1;
-  return corrected(small, hole, spread(smooth, border.data, levels));
+  return corrected(small, hole, spread(smooth, border.data, levels, hole.data));
+}
+
+// A thin hole's fill comes half way to the tone of the known pixels that touch it.
+function withToneOfWhatItTouches(small, hole, depth, box) {
+  const { height, width } = hole, edge = bordering(not(hole), hole).border, places = raster(Uint8Array, height, width, 1), positions = [];
+  for (let y = 0, at = 0; y < depth.height; y++)
+    for (let x = 0; x < depth.width; x++, at++) {
+      if (depth.data[at] === 0 || depth.data[at] > REACH) continue;
+      const place = (box.top + y) * width + box.left + x;
+      places.data[place] = 1;
+      positions.push(place);
+    }
+  const outside = meanNear(SIXTEENTH, small, edge, positions, REACH), inside = meanNear(SIXTEENTH, small, hole, positions, REACH);
+  return corrected(small, places, placed(outside.map((value, i) => (value - inside[i]) >> 1), positions, height, width));
 }
 
 // ------------------------------------------------------------------------------------------------ seam.py
@@ -507,7 +641,7 @@ function withoutStep(pixels, hole, known, parameters) {
   const { border, positions } = bordering(hole, known), limit = SIXTEENTH * parameters.seamLimit;
   const outside = meanNear(SIXTEENTH, pixels, known, positions, 1), inside = meanNear(SIXTEENTH, pixels, hole, positions, 1);
   const step = placed(outside.map((value, i) => clip(value - inside[i], -limit, limit)), positions, hole.height, hole.width);
-  return corrected(pixels, hole, spread(step, border.data, parameters.seamLevels));
+  return corrected(pixels, hole, spread(step, border.data, parameters.seamLevels, hole.data));
 }
 
 // ------------------------------------------------------------------------------------------------ fade.py
@@ -529,14 +663,53 @@ function depths(hole, box, most) {
   return cut({ data: depth, height: bottom - top + 2, width, channels: 1 }, moved(box, 1 - top, 1 - left));
 }
 
-function fadeIn(filled, plain, depth, fade) {
-  const half = floorDiv(fade, 2);
-  for (let place = 0; place < depth.data.length; place++) {
-    const share = depth.data[place];
-    if (share < fade)
-      for (let i = 3 * place; i < 3 * place + 3; i++)
-        filled.data[i] = Math.floor((filled.data[i] * share + plain.data[i] * (fade - share) + half) / fade);
-  }
+// At the hole's border the plain fill, a few pixels inside all of the detail. Only there the plain one is enlarged: few need it.
+function fadeIn(filled, plain, factor, box, depth, fade) {
+  const half = floorDiv(fade, 2), shares = depth.data, from = plain.data, into = filled.data;
+  const across = taps(factor, box.left, depth.width, plain.width), down = taps(factor, box.top, depth.height, plain.height);
+  for (let y = 0, place = 0; y < depth.height; y++)
+    for (let x = 0; x < depth.width; x++, place++) {
+      const share = shares[place];
+      if (share === 0 || share >= fade) continue;
+      for (let c = 0; c < 3; c++) {
+        let sum = (ONE * ONE) / 2;
+        for (let i = 8 * y; i < 8 * y + 4; i++) {
+          const line = 3 * plain.width * down[i] + c;
+          for (let j = 8 * x; j < 8 * x + 4; j++) sum += down[i + 4] * across[j + 4] * from[line + 3 * across[j]];
+        }
+        const at = 3 * place + c;
+        into[at] = Math.floor((into[at] * share + clip(sum >> 16, 0, 255) * (fade - share) + half) / fade);
+      }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ texture.py
+
+const BLOCK = 4, ENOUGH = 8, ALIKE = 5, MISSING = 4;
+
+// Whether the hole lies in one texture whose shapes the network does not know.
+function oneTexture(cells, holes, known) {
+  const count = floorDiv(cells.height, BLOCK), side = BLOCK * count;
+  if (side === 0) return false;
+  const whole = cut(cells, { top: 0, left: 0, bottom: side, right: side });
+  const smooth = enlarged(means(whole, side / 2, 2), 2, { top: 0, left: 0, bottom: side, right: side });
+  const around = [], inside = [];
+  for (let row = 0; row < side; row += BLOCK)
+    for (let column = 0; column < side; column += BLOCK) {
+      let energy = 0, missing = 0, there = 0;
+      for (let y = row; y < row + BLOCK; y++)
+        for (let x = column; x < column + BLOCK; x++) {
+          missing += holes[y * cells.width + x];
+          there += known[y * cells.width + x];
+          for (let i = 3 * (y * side + x), end = i + 3; i < end; i++) energy += (whole.data[i] - smooth.data[i]) ** 2;
+        }
+      if (there === BLOCK * BLOCK) around.push(energy);
+      if (missing === BLOCK * BLOCK) inside.push(energy);
+    }
+  if (around.length < ENOUGH || !inside.length) return false;
+  around.sort((a, b) => a - b);
+  const [low, high] = [1, 9].map((tenths) => around[floorDiv(tenths * (around.length - 1), 10)]);
+  return high <= ALIKE * low && low * inside.length > MISSING * inside.reduce((a, b) => a + b);
 }
 
 // ------------------------------------------------------------------------------------------------ match.py
@@ -556,11 +729,14 @@ function matches(cells, reached, known, { patch, samples }) {
     for (let column = 0; column <= most; column++) if (!inPatch(unknown, row, column)) sources.push([row, column]);
   if (!wanted.length || !sources.length) return null;
   const table = boxTable(cells.data, side, 3), dimension = 3 * samples * samples + 3;
-  const own = described(table, side, wanted, patch, samples), other = described(table, side, sources, patch, samples);
+  const parts = meansAt(table, side, floorDiv(patch, samples)), wholes = meansAt(table, side, patch);
+  const [own, other] = [wanted, sources].map((corners) => described(parts, wholes, side, corners, patch, samples));
   return { wanted, sources, distances: squaredDistances(own, other, wanted.length, sources.length, dimension) };
 }
 
-// |a - b|^2 = |a|^2 + |b|^2 - 2 a b of all pairs; products of two by two at a time, which share what they read.
+// |a - b|^2 = |a|^2 + |b|^2 - 2 a b of all pairs. A product of descriptors is smaller than 2^25 (with four samples a side 48 times
+// 127^2 and 3 times 510^2 at most), so that one number of 53 bits sums two of them at once: a (c + 2^26 d). Four patches and four
+// sources share what they read.
 function squaredDistances(own, other, many, all, dimension) {
   const result = new Int32Array(many * all);
   const squares = (values, count) => {
@@ -569,23 +745,45 @@ function squaredDistances(own, other, many, all, dimension) {
     return sums;
   };
   const ownSquares = squares(own, many), otherSquares = squares(other, all);
-  for (let i = 0; i < many; i += 2) {
-    const next = Math.min(i + 1, many - 1); // where it is alone, the last one twice
-    const first = i * dimension, second = next * dimension;
-    for (let j = 0; j < all; j += 2) {
-      const beside = Math.min(j + 1, all - 1), third = j * dimension, fourth = beside * dimension;
-      let p = 0, q = 0, r = 0, s = 0;
-      for (let k = 0; k < dimension; k++) {
-        const a = own[first + k], b = own[second + k], c = other[third + k], d = other[fourth + k];
-        p = (p + Math.imul(a, c)) | 0;
-        q = (q + Math.imul(a, d)) | 0;
-        r = (r + Math.imul(b, c)) | 0;
-        s = (s + Math.imul(b, d)) | 0;
+  // Four patches side by side, and after them the next four; where fewer are left, the last one again.
+  const rows = new Float64Array(ceilDiv(many, 4) * 4 * dimension), pairs = new Float64Array(dimension * 2);
+  const nth = (first, k, count) => Math.min(first + k, count - 1);
+  for (let i = 0; i < many; i += 4)
+    for (let k = 0; k < 4; k++)
+      for (let n = 0; n < dimension; n++) rows[(i * dimension) + 4 * n + k] = own[nth(i, k, many) * dimension + n];
+  for (let j = 0; j < all; j += 4) {
+    const c = j, d = nth(j, 1, all), e = nth(j, 2, all), f = nth(j, 3, all);
+    for (let k = 0; k < dimension; k++) {
+      pairs[2 * k] = other[c * dimension + k] + HIGH * other[d * dimension + k];
+      pairs[2 * k + 1] = other[e * dimension + k] + HIGH * other[f * dimension + k];
+    }
+    const put = (row, sum, low, high) => {
+      const product = Math.round(sum / HIGH), squared = ownSquares[row];
+      result[row * all + low] = squared + otherSquares[low] - 2 * (sum - HIGH * product);
+      result[row * all + high] = squared + otherSquares[high] - 2 * product;
+    };
+    for (let i = 0; i < many; i += 4) {
+      let p = 0, q = 0, r = 0, s = 0, t = 0, u = 0, v = 0, w = 0;
+      for (let k = 0, at = i * dimension; k < 2 * dimension; k += 2, at += 4) {
+        const x = pairs[k], y = pairs[k + 1], a = rows[at], b = rows[at + 1], g = rows[at + 2], h = rows[at + 3];
+        p += a * x;
+        q += a * y;
+        r += b * x;
+        s += b * y;
+        t += g * x;
+        u += g * y;
+        v += h * x;
+        w += h * y;
       }
-      result[i * all + j] = ownSquares[i] + otherSquares[j] - 2 * p;
-      result[i * all + beside] = ownSquares[i] + otherSquares[beside] - 2 * q;
-      result[next * all + j] = ownSquares[next] + otherSquares[j] - 2 * r;
-      result[next * all + beside] = ownSquares[next] + otherSquares[beside] - 2 * s;
+      const second = nth(i, 1, many), third = nth(i, 2, many), fourth = nth(i, 3, many);
+      put(i, p, c, d);
+      put(i, q, e, f);
+      put(second, r, c, d);
+      put(second, s, e, f);
+      put(third, t, c, d);
+      put(third, u, e, f);
+      put(fourth, v, c, d);
+      put(fourth, w, e, f);
     }
   }
   return result;
@@ -608,17 +806,29 @@ function fromTable(table, side, channels, row, column, size, channel) {
   return table[at + down + right] - table[at + right] - table[at + down] + table[at];
 }
 
-function described(table, side, corners, patch, samples) {
+// The rounded means of the squares of some size, each at its corner's place.
+function meansAt(table, side, size) {
+  const result = new Int16Array(side * side * 3), area = size * size, most = side - size;
+  for (let row = 0; row <= most; row++)
+    for (let column = 0; column <= most; column++)
+      for (let c = 0; c < 3; c++)
+        result[(row * side + column) * 3 + c] = floorDiv(2 * fromTable(table, side, 3, row, column, size, c) + area, 2 * area);
+  return result;
+}
+
+function described(parts, wholes, side, corners, patch, samples) {
   const part = floorDiv(patch, samples), dimension = 3 * samples * samples + 3;
   const result = new Int16Array(corners.length * dimension);
-  const mean = (row, column, size, c) => floorDiv(2 * fromTable(table, side, 3, row, column, size, c) + size * size, 2 * size * size);
   corners.forEach(([row, column], number) => {
-    const means = [0, 1, 2].map((c) => mean(row, column, patch, c));
+    const corner = (row * side + column) * 3, a = wholes[corner], b = wholes[corner + 1], c = wholes[corner + 2];
     let at = number * dimension;
     for (let i = 0; i < samples; i++)
-      for (let j = 0; j < samples; j++)
-        for (let c = 0; c < 3; c++) result[at++] = clip(mean(row + part * i, column + part * j, part, c) - means[c], -127, 127);
-    for (let c = 0; c < 3; c++) result[at++] = MEAN_WEIGHT * means[c];
+      for (let j = 0, from = corner + part * i * side * 3; j < samples; j++, from += 3 * part) {
+        result[at++] = clip(parts[from] - a, -127, 127);
+        result[at++] = clip(parts[from + 1] - b, -127, 127);
+        result[at++] = clip(parts[from + 2] - c, -127, 127);
+      }
+    for (const mean of [a, b, c]) result[at++] = MEAN_WEIGHT * mean;
   });
   return result;
 }
@@ -627,27 +837,41 @@ function described(table, side, corners, patch, samples) {
 
 function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo, rows, columns, sweeps, patch }) {
   const all = sources.length, best = new Int32Array(wanted.length), uses = new Int32Array(all);
-  const nearest = new Int32Array(wanted.length).fill(0x7fffffff);
+  const nearest = new Int32Array(wanted.length);
   let sum = 0;
-  for (let i = 0, at = 0; i < wanted.length; i++)
-    for (let j = 0; j < all; j++, at++) {
-      sum += distances[at];
-      if (distances[at] < nearest[i]) nearest[i] = distances[at];
+  for (let i = 0, at = 0; i < wanted.length; i++) {
+    let least = 0x7fffffff;
+    for (const end = at + all; at < end; at++) {
+      const distance = distances[at];
+      sum += distance;
+      if (distance < least) least = distance;
     }
+    nearest[i] = least;
+  }
   nearest.sort();
   const usual = nearest[floorDiv(nearest.length, 2)] + floorDiv(floorDiv(sum, distances.length), 64) + 1;
-  const sourceRows = Int32Array.from(sources, ([row]) => row), sourceColumns = Int32Array.from(sources, ([, column]) => column);
-  const part = 256 * patch;
-  for (let i = 0, at = 0; i < wanted.length; i++) {
+  const part = 256 * patch, grid = numbered(sources), runs = sideBySide(sources);
+  const cheapest = new Int32Array(wanted.length * runs.length); // the least distance of each run of sources
+  for (let i = 0, at = 0, run = 0; i < wanted.length; i++) {
     const [row, column] = wanted[i];
+    // What it costs that a source lies to the side, for each column of sources, and that it lies higher or lower.
+    const acrosses = Float64Array.from({ length: grid.width }, (_, k) => usual * columns * Math.abs(column - k));
     let choice = 0, least = Infinity;
-    for (let j = 0; j < all; j++, at++) {
-      const far = rows * Math.abs(row - sourceRows[j]) + columns * Math.abs(column - sourceColumns[j]);
-      const distance = distances[at] + Math.floor((usual * far) / part);
-      distances[at] = distance;
-      if (distance < least) {
-        least = distance;
-        choice = j;
+    for (const { first, end, sourceRow, sourceColumn } of runs) {
+      const down = usual * rows * Math.abs(row - sourceRow);
+      let lowest = Infinity, place = first;
+      for (let j = first, c = sourceColumn; j < end; j++, c++, at++) {
+        const distance = distances[at] + Math.floor((down + acrosses[c]) / part);
+        distances[at] = distance;
+        if (distance < lowest) {
+          lowest = distance;
+          place = j;
+        }
+      }
+      cheapest[run++] = lowest;
+      if (lowest < least) {
+        least = lowest;
+        choice = place;
       }
     }
     best[i] = choice;
@@ -655,7 +879,7 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
   }
   const share = (part) => floorDiv(usual * part, 256);
   const bonus = share(coherence), penalty = share(reuse), repeated = share(echo);
-  const grid = numbered(sources), neighbours = neighboursOf(wanted);
+  const neighbours = neighboursOf(wanted);
   const dear = new Float64Array(all); // what the others' choices add to each source
   for (let j = 0; j < all; j++) dear[j] = penalty * uses[j];
   // A patch would choose the same again unless a neighbour moved since, or its own source got dearer, or another one cheaper.
@@ -686,12 +910,22 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
       asked[i] = moves.length;
       if (!same) {
         around(i, 1);
-        let choice = 0, least = Infinity;
-        for (let j = 0, at = i * all; j < all; j++, at++) {
-          const cost = distances[at] + dear[j];
-          if (cost < least) {
-            least = cost;
-            choice = j;
+        // Only what continues a neighbour's source costs less than its distance: runs whose least distance is more than what is
+        // found already have nothing else that is better or as good, and are passed by.
+        let choice = own, least = distances[i * all + own] + dear[own];
+        for (const [other, down, right] of neighbours[i]) {
+          const near = numberAt(grid, sources[best[other]][0] - down, sources[best[other]][1] - right);
+          if (near >= 0) [choice, least] = nearer(choice, least, near, distances[i * all + near] + dear[near]);
+        }
+        for (let run = 0; run < runs.length; run++) {
+          if (cheapest[i * runs.length + run] > least) continue;
+          const { first, end } = runs[run];
+          for (let j = first, at = i * all + j; j < end; j++, at++) {
+            const cost = distances[at] + dear[j];
+            if (cost < least || (cost === least && j < choice)) {
+              least = cost;
+              choice = j;
+            }
           }
         }
         around(i, -1);
@@ -706,6 +940,23 @@ function chosenSources({ wanted, sources, distances }, { coherence, reuse, echo,
     }
   return best;
 }
+
+// Sources of one row that lie side by side, from the number of the first to that of the last plus 1.
+function sideBySide(sources) {
+  const runs = [];
+  sources.forEach(([sourceRow, sourceColumn], number) => {
+    const [row, column] = number ? sources[number - 1] : [-1, -1];
+    if (row !== sourceRow || column !== sourceColumn - 1) runs.push({ first: number, end: number, sourceRow, sourceColumn });
+    runs.at(-1).end = number + 1;
+  });
+  return runs;
+}
+
+// Of equally good ones the first.
+const nearer = (choice, least, other, cost) => (cost < least || (cost === least && other < choice) ? [other, cost] : [choice, least]);
+
+const numberAt = ({ data, height, width }, row, column) =>
+  row >= 0 && column >= 0 && row < height && column < width ? data[row * width + column] : -1;
 
 // The number of each source at its place, -1 where there is none.
 function numbered(sources) {
@@ -731,9 +982,12 @@ function neighboursOf(wanted) {
 
 // ------------------------------------------------------------------------------------------------ refine.py
 
+// Sources are shifted by -2, -1, 0 or 1 times this many pixels.
+const shiftOf = (cell) => Math.max(1, floorDiv(cell, 4));
+
 // Shifts the sources of patches by parts of a cell, those with one offset together, to where the low band fits best.
 function refine(corners, low, known, grid, cell, patch) {
-  const step = Math.max(1, floorDiv(cell, 4)), shifts = [[0, 0]], middle = floorDiv(cell, 2);
+  const step = shiftOf(cell), shifts = [[0, 0]], middle = floorDiv(cell, 2);
   for (let a = -2; a < 2; a++) for (let b = -2; b < 2; b++) if (a || b) shifts.push([a * step, b * step]);
   const allowed = (row, column) => {
     const top = floorDiv(row, cell), left = floorDiv(column, cell);
@@ -790,18 +1044,20 @@ function detail(photo, low, box, corners, side) {
       rows(corner, (weight, to, count) => {
         for (const end = to + count; to < end; to++, weight++) together[to] += weights[weight];
       });
+    // What patches with one offset bring to a pixel is the same: it is added once, with their weights together.
     for (const corner of patches)
-      rows(corner, (weight, to, count, y, left) => {
+      rows(corner, (_, to, count, y, left) => {
         let source = ((y + down) * photo.width + left + across) * 3, sourceLow = ((y + down) * low.width + left + across) * 3;
-        for (const end = to + count; to < end; to++, weight++, source += 3, sourceLow += 3) {
-          const w = weights[weight], i = 3 * to;
-          squares[to] += w * together[to];
+        for (const end = to + count; to < end; to++, source += 3, sourceLow += 3) {
+          const w = together[to], i = 3 * to;
+          if (w === 0) continue;
+          together[to] = 0;
+          squares[to] += w * w;
           sum[i] += w * (from[source] - lowBand[sourceLow]);
           sum[i + 1] += w * (from[source + 1] - lowBand[sourceLow + 1]);
           sum[i + 2] += w * (from[source + 2] - lowBand[sourceLow + 2]);
         }
       });
-    for (const corner of patches) rows(corner, (_, to, count) => together.fill(0, to, to + count));
   }
   for (let place = 0, i = 0; place < squares.length; place++) {
     const root = Math.floor(Math.sqrt(squares[place])), twice = 2 * root;

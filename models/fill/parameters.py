@@ -19,12 +19,15 @@ class Parameters:
             from the ground to the sky: what is needed is more often beside the hole than above it.
         columns: the same for a source that lies a patch's side to the left or right.
         sweeps: how often all patches choose again.
-        shallow: where the network sees the photo at its own scale, a hole that is nowhere deeper than this many pixels keeps what
-            the network makes; 0: none. A wire's fill has no blur to add detail to, and too little of it to measure a tone.
+        shallow: where the network sees the photo at its own scale, a hole that is nowhere deeper than this many pixels gets no
+            detail, and half of the tone of what it touches; 0: none. A wire's fill has no blur to add detail to, and too little
+            of it to measure a tone as for others.
         fade: over how many pixels of the photo detail comes in from the hole's border, at least 1. What is copied from elsewhere
             does not continue the lines at the border; the network's fill does.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
+        coarse: how many times larger cells are where a hole lies in one texture whose shapes the network does not know
+            (``texture.py``); 1: never.
     """
 
     band: int = 4
@@ -40,6 +43,7 @@ class Parameters:
     fade: int = 4
     seam_levels: int = 4
     seam_limit: int = 48
+    coarse: int = 2
 
 
 DEFAULTS = Parameters()

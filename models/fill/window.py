@@ -1,7 +1,7 @@
 """The fill of one window: structure and tone from the network, detail from the photo itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from models.fill.parameters import DEFAULTS, Parameters
 from models.fill.refine import refined
 from models.fill.resample import enlarged, known_means, means, whole
 from models.fill.seam import without_step
-from models.fill.tone import with_tone_of_the_border
+from models.fill.texture import one_texture
+from models.fill.tone import REACH, with_tone_of_the_border, with_tone_of_what_it_touches
 
 _ROWS = 64
 
@@ -78,7 +79,9 @@ def fill_window(
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
     if asked and window.factor == 1 and _is_shallow(hole, box, parameters.shallow):
-        return small[box.slices]
+        depth = depths(hole, box, REACH + 1)
+        rows, columns = np.nonzero((depth > 0) & (depth <= REACH))
+        return with_tone_of_what_it_touches(small, window.hole, (rows + box.top, columns + box.left))[box.slices]
     plain = with_tone_of_the_border(small, window.hole) if asked else small
     filled = _with_detail(photo, hole, box, plain, window, parameters)
     _fade_in(filled, hole, box, plain, window.factor, parameters.fade)
@@ -148,6 +151,11 @@ def _transferred(
     holes, corners = _hole_cells(hole, cell, grid), np.arange(grid) * cell
     rows, columns = (corners > box.top - cell) & (corners < box.bottom), (corners > box.left - cell) & (corners < box.right)
     known = ~holes & np.logical_and.outer(corners + cell <= hole.shape[0], corners + cell <= hole.shape[1])
+    if parameters.coarse > 1 and one_texture(cells, holes, known):
+        larger = replace(parameters, band=parameters.band * parameters.coarse, coarse=1)
+        copied_larger = _transferred(photo, hole, box, small, factor, larger)
+        if copied_larger is not None:
+            return copied_larger
     found = matches(cells, holes & np.logical_and.outer(rows, columns), known, parameters)
     part = box.intersection(Box(0, 0, grid * cell, grid * cell))
     if found is None or part is None:

@@ -57,7 +57,7 @@ def test_both_fills_are_measured_on_the_same_holes(call):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_holes_are_as_large_as_asked_for_and_inside(seed):
-    hole = fill._hole((300, 500, 3), 120, seed)
+    hole = fill.blob_hole((300, 500, 3), 120, seed)
     box = bounding_box(hole)
     assert 110 <= max(box.height, box.width) <= 120
     assert hole.sum() > 0.4 * 120**2

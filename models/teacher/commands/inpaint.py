@@ -4,12 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Never, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.commands.inpaint import DEFAULT_SIZE, checkpoint_network
 from models.commands.mask_options import add_mask_arguments, mask_options
 from models.conventions import MASK_THRESHOLD
 from models.fill.holes import hole_groups
+from models.fill.parameters import DEFAULTS
 from models.fill.windows import inpaint
 from models.photo.images import WRITE_FORMATS, Pixels, check_output, read_photo, write_photo
 from models.photo.mask import read_mask
@@ -21,18 +25,24 @@ from models.teacher.load import load_teacher, network_calls
 from models.teacher.restore import complete, teacher_run
 from models.teacher.samplers import SAMPLERS
 from models.teacher.settings import DEFAULT_STEPS, SamplerSettings, parse_settings
+from models.teacher.upscale import upscaling_run
 
 EXAMPLES = """examples:
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser ddpm-celebahq-256
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --steps 100 --denoiser DIR --blend
 
   python -m models teacher inpaint photo.jpg mask.png filled.png --sampler ddnm_plus --denoiser DIR --layout hierarchical
+  python -m models teacher inpaint photo.jpg mask.png filled.png --sampler repaint --denoiser DIR --upscale mine.safetensors
 
 What a layout does with photos larger than the denoiser, and what each sampler is for: docs/teacher.md.
 """
 
 
 DENOISER_HELP = "diffusers folder (UNet2DModel and scheduler); for ddgan and wavediff a generator.safetensors"
+UPSCALE_HELP = (
+    f"checkpoint of a student: its network brings the completion, made at the denoiser's size, to {DEFAULT_SIZE} pixels, and "
+    "detail comes from the photo"
+)
 STEPS_HELP = f"steps of the respaced schedule (default: {DEFAULT_STEPS}; ddgan and wavediff have their own)"
 
 
@@ -52,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout", choices=list(LAYOUTS), default="windows", help="; ".join(f"{name}: {what}" for name, what in LAYOUTS.items())
     )
+    parser.add_argument("--upscale", type=Path, metavar="FILE", help=UPSCALE_HELP)
     parser.add_argument("--blend", action="store_true", help="Poisson blending afterwards: removes a shift of tone")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, metavar="N", help="of the noise (default: 0)")
     parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu or cuda (default: cpu)")
@@ -69,6 +80,8 @@ def main(args: argparse.Namespace) -> int:
     check_device(args.device)
     if args.layout != "windows" and settings.row.few_step:
         raise ValueError(f"--layout {args.layout}: {args.sampler} fills windows only; it takes no measurement but kept pixels")
+    if args.upscale and args.layout != "windows":
+        raise ValueError(f"--upscale goes with --layout windows, not with {args.layout}, which fills at the photo's own scale")
     options = mask_options(args)
     check_output(args.out, args.photo, args.mask)
     photo = read_photo(args.photo)
@@ -113,23 +126,28 @@ def fill(args: argparse.Namespace, settings: SamplerSettings, photo: Pixels, mas
                 device=args.device,
                 callback=lambda _: tick(bar),
             )
-    total = network_calls(settings, teacher.schedule) * len(hole_groups(mask >= MASK_THRESHOLD, max(1, teacher.size // 2)))
-    with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
-        run = teacher_run(
-            lambda photos, holes: complete(
-                teacher.denoiser,
-                teacher.schedule,
-                settings,
-                photos,
-                holes,
-                [args.seed],
-                blend=args.blend,
-                device=args.device,
-                callback=lambda _: tick(bar),
-            )
+    # Read before the bar begins: a file that is no checkpoint is one line.
+    student = checkpoint_network(args.upscale, None).load() if args.upscale else None
+    size = DEFAULT_SIZE if student else teacher.size
+    total = network_calls(settings, teacher.schedule) * len(hole_groups(mask >= MASK_THRESHOLD, max(1, size // 2)))
+
+    def completed(photos: Pixels, holes: NDArray[np.bool_]) -> Pixels:
+        return complete(
+            teacher.denoiser,
+            teacher.schedule,
+            settings,
+            photos,
+            holes,
+            [args.seed],
+            blend=args.blend,
+            device=args.device,
+            callback=lambda _: tick(bar),
         )
-        # The teacher's own image: what is copied from the photo would be in every sampler's alike.
-        return inpaint(photo, mask, run, teacher.size, parameters=None)
+
+    run = upscaling_run(student, completed, size, teacher.size) if student else teacher_run(completed)
+    with tqdm(total=total, desc=args.sampler, unit="call", dynamic_ncols=True) as bar:
+        # Without a student the teacher's own image: what is copied from the photo would be in every sampler's alike.
+        return inpaint(photo, mask, run, size, parameters=DEFAULTS if student else None)
 
 
 def tick(bar: "tqdm[Never]") -> None:

@@ -38,6 +38,14 @@ def checks(height: int, width: int) -> Pixels:
     return np.where(((rows // 12 + columns // 12) % 2 == 0)[:, :, None], np.uint8(60), np.uint8(190)) + np.zeros(3, np.uint8)
 
 
+def pebbles(height: int, width: int) -> Pixels:
+    """One texture all over: grains of about eight pixels."""
+    grains = np.random.default_rng(height * 1000 + width).integers(
+        0, 256, ((height + 10) // 8, (width + 10) // 8, 3), dtype=np.uint8
+    )
+    return grains.repeat(8, axis=0).repeat(8, axis=1)[3 : height + 3, 3 : width + 3]
+
+
 def disc(height: int, width: int, row: int, column: int, radius: int) -> Pixels:
     """A round hole."""
     rows, columns = np.mgrid[:height, :width]
@@ -99,6 +107,7 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "photo_smaller_than_a_patch": lambda: Case(image(9, 7), disc(9, 7, 4, 3, 2), 64),
     "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=8, sweeps=1)),
+    "one_texture": lambda: Case(pebbles(128, 128), disc(128, 128, 60, 66, 31), 128),
     "network_of_256": lambda: Case(image(300, 320), disc(300, 320, 160, 170, 60), 256),
 }
 

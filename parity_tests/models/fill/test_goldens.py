@@ -1,6 +1,7 @@
 """The golden files: Python and JavaScript make the same images of them, byte for byte."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,8 +62,13 @@ def test_javascript_makes_the_golden_images():
         ("const MEAN_WEIGHT = 2", "const MEAN_WEIGHT = 3"),
         ("const THICK = 4", "const THICK = 1"),
         ("sweep % 2 ? wanted.length - 1 - turn : turn", "turn"),
-        ("squares[to] += w * together[to]", "squares[to] += w * w"),
-        ("+ data[d + 1] + 8) >> 4", "+ data[d + 1] + 7) >> 4"),
+        ("together[to] += weights[weight]", "together[to] = weights[weight]"),
+        ("+ mixed[beside + 1] + 8) >> 4", "+ mixed[beside + 1] + 7) >> 4"),
+        ("(value - inside[i]) >> 1", "(value - inside[i]) >> 2"),
+        ("const HIGH = 2 ** 26", "const HIGH = 2 ** 18"),
+        ("cheapest[i * runs.length + run] > least", "cheapest[i * runs.length + run] >= 0"),
+        ("margin = ceilDiv(2 * shiftOf(cell), cell)", "margin = -1"),
+        ("high <= ALIKE * low", "high <= low"),
         ("Math.max(0, row - patch + 1)", "Math.max(0, row)"),
         ("depth[at - width * step - 1],", "most,"),
         ("for (let a = -2; a < 2; a++)", "for (let a = -1; a < 2; a++)"),
@@ -81,3 +87,17 @@ def test_a_port_with_a_slip_is_caught(tmp_path, right, wrong):
     done = check(tmp_path)
     assert done.returncode == 1
     assert "DIFFERENT" in done.stdout
+
+
+@needs_node
+def test_two_ports_are_timed_beside_each_other(tmp_path):
+    """And one that makes other bytes is told from one that is faster."""
+    shutil.copy(PHONE / "fill.js", tmp_path / "same.mjs")
+    source = (PHONE / "fill.js").read_text()
+    (tmp_path / "other.mjs").write_text(source.replace("const MEAN_WEIGHT = 2", "const MEAN_WEIGHT = 3"))
+    for other, code in (("same.mjs", 0), ("other.mjs", 1)):
+        command = ["node", PHONE / "time_fill.js", tmp_path / other]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == code, done.stderr
+        assert ("DIFFERENT" in done.stdout) == bool(code)
+        assert re.findall(r"(\S+): [0-9.]+ ms, least [0-9.]+", done.stdout)[1].endswith(other)

@@ -1,6 +1,8 @@
 """Free-size filling: kept pixels, holes, windows, scaling."""
 
 from dataclasses import replace
+from fractions import Fraction
+from math import floor
 
 import numpy as np
 import pytest
@@ -228,16 +230,42 @@ def test_windows_hold_their_hole_and_stay_inside(shape, corner, extent, size):
     assert (window.height, window.width) == (min(side, shape[0]), min(side, shape[1]))
 
 
+def half_of_the_tone(photo, hole, fill):
+    """What the page says of a thin hole, written out for each pixel and colour in whole numbers."""
+    expected = photo.astype(int)
+    height, width = hole.shape
+    for y, x in np.argwhere(hole):
+        near = [(r, c) for r in range(max(0, y - 4), min(height, y + 5)) for c in range(max(0, x - 4), min(width, x + 5))]
+        beside = [(r, c) for r, c in near if not hole[r, c] and hole[max(0, r - 1) : r + 2, max(0, c - 1) : c + 2].any()]
+        inside = [(r, c) for r, c in near if hole[r, c]]
+        for colour in range(3):
+            outer, inner = (
+                Fraction(16 * sum(int(values[r, c, colour]) for r, c in places), len(places))
+                for values, places in ((photo, beside), (fill, inside))
+            )
+            half = (floor(outer + Fraction(1, 2)) - floor(inner + Fraction(1, 2))) // 2
+            expected[y, x, colour] = min(max((16 * int(fill[y, x, colour]) + half + 8) // 16, 0), 255)
+    return expected
+
+
 @pytest.mark.parametrize(("width", "shallow", "own"), [(5, 3, True), (7, 3, False), (5, 0, False)])
 def test_a_wire_keeps_what_the_network_makes(width, shallow, own):
-    """At the photo's own scale, and nowhere deeper than ``shallow``: no tone, no detail, no seam."""
-    photo = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    """At the photo's own scale, and nowhere deeper than ``shallow``: half of the tone, no detail, no seam."""
+    rng = np.random.default_rng(2)
+    photo, fill = rng.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     mask = np.zeros((64, 64), np.uint8)
-    mask[20 : 20 + width, :] = 255
+    mask[20 : 20 + width, 4:28] = 255  # within a cell: one group
 
     def run(*, image, mask):
-        return np.full_like(image, 77)
+        return fill
 
     filled = inpaint(photo, mask, run, 64, parameters=replace(DEFAULTS, shallow=shallow))
-    assert (filled[mask > 0] == 77).all() == own
+    assert np.array_equal(filled, half_of_the_tone(photo, mask > 0, fill)) == own
     assert np.array_equal(filled[mask == 0], photo[mask == 0])
+
+
+def test_a_wire_of_one_tone_in_a_photo_of_another_meets_it_half_way():
+    photo, mask = np.full((64, 64, 3), 100, np.uint8), np.zeros((64, 64), np.uint8)
+    mask[20:24, 5:28] = 255
+    filled = inpaint(photo, mask, lambda image, mask: np.full_like(image, 60), 64)
+    assert (filled[mask > 0] == 80).all()

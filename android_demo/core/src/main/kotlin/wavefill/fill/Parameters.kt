@@ -15,4 +15,5 @@ data class Parameters(
     val fade: Int = 4,
     val seamLevels: Int = 4,
     val seamLimit: Int = 48,
+    val coarse: Int = 2,
 )

@@ -1,7 +1,7 @@
 package wavefill.fill
 
 internal const val SIXTEENTH = 16
-private const val REACH = 4
+internal const val REACH = 4
 
 /** Known values spread over the others by halving and doubling: models/fill/membrane.py. */
 internal fun spread(values: Numbers, known: BooleanArray, levels: Int): Numbers {
@@ -86,19 +86,39 @@ internal fun corrected(pixels: Raster, hole: Raster, correction: Numbers): Raste
     return result
 }
 
+/** `factor` times quotients, rounded half up; 0 where nothing was counted. */
+private fun rounded(total: IntArray, count: IntArray, factor: Int) = IntArray(total.size) {
+    val n = count[it / 3]
+    if (n > 0) floorDiv(2 * factor * total[it] + n, 2 * n) else 0
+}
+
+/** 16 times the mean of the pixels at the given places in the square around each pixel. */
+private fun meansAround(pixels: Raster, places: BooleanArray): IntArray {
+    val (height, width) = pixels.height to pixels.width
+    return rounded(boxSums(places, height, width, REACH, 3) { pixels[it] }, counts(places, height, width, REACH), SIXTEENTH)
+}
+
+/** A thin hole's fill comes half way to the tone of the known pixels that touch it; `depth` is that of the box's pixels. */
+internal fun withToneOfWhatItTouches(small: Raster, hole: Raster, depth: IntArray, box: Box): Raster {
+    val (height, width) = hole.height to hole.width
+    val inHole = BooleanArray(height * width) { hole.has(it) }
+    val near = counts(inHole, height, width, 1)
+    val outside = meansAround(small, BooleanArray(height * width) { !inHole[it] && near[it] > 0 })
+    val inside = meansAround(small, inHole)
+    val places = Raster(height, width, 1)
+    for (y in 0 until box.height) for (x in 0 until box.width) {
+        if (depth[y * box.width + x] in 1..REACH) places[(box.top + y) * width + box.left + x] = 1
+    }
+    return corrected(small, places, Numbers(height, width, IntArray(outside.size) { floorDiv(outside[it] - inside[it], 2) }))
+}
+
 internal fun withToneOfTheBorder(small: Raster, hole: Raster): Raster {
     val (height, width) = hole.height to hole.width
     val inHole = BooleanArray(height * width) { hole.has(it) }
     val known = BooleanArray(height * width) { !hole.has(it) }
     val border = bordering(hole, known)
-    fun rounded(total: IntArray, count: IntArray, factor: Int) = IntArray(total.size) {
-        val n = count[it / 3]
-        if (n > 0) floorDiv(2 * factor * total[it] + n, 2 * n) else 0
-    }
-    fun around(places: BooleanArray): IntArray =
-        rounded(boxSums(places, height, width, REACH, 3) { small[it] }, counts(places, height, width, REACH), SIXTEENTH)
-    val outside = around(known)
-    val inside = around(inHole)
+    val outside = meansAround(small, known)
+    val inside = meansAround(small, inHole)
     val sums = boxSums(border, height, width, REACH, 3) { outside[it] - inside[it] }
     val smooth = Numbers(height, width, rounded(sums, counts(border, height, width, REACH), 1))
     val levels = Int.SIZE_BITS - maxOf(height, width).countLeadingZeroBits()

@@ -16,7 +16,9 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
     } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
     if (parameters == null) return enlarged(small, window.factor, box)
     val shallow = parameters.shallow
-    if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) return small.cut(box)
+    if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) {
+        return withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box).cut(box)
+    }
     val plain = if (asked) withToneOfTheBorder(small, window.hole) else small
     val filled = withDetail(photo, hole, box, plain, window, parameters)
     fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, parameters.fade), parameters.fade)
@@ -93,6 +95,7 @@ private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, fa
     val cell = band * factor
     if (grid == 0) return null
     val cells = means(small, grid, band)
+    val holes = BooleanArray(grid * grid)
     val reached = BooleanArray(grid * grid)
     val known = BooleanArray(grid * grid)
     for (row in 0 until grid) for (column in 0 until grid) {
@@ -101,8 +104,13 @@ private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, fa
         var any = false
         for (y in top until minOf(top + cell, hole.height)) for (x in left until minOf(left + cell, hole.width)) any = any || hole.has(y * hole.width + x)
         val near = top > box.top - cell && top < box.bottom && left > box.left - cell && left < box.right
+        holes[row * grid + column] = any
         reached[row * grid + column] = any && near
         known[row * grid + column] = !any && top + cell <= hole.height && left + cell <= hole.width
+    }
+    if (parameters.coarse > 1 && oneTexture(cells, holes, known)) {
+        val larger = parameters.copy(band = band * parameters.coarse, coarse = 1)
+        transferred(photo, hole, box, small, factor, larger)?.let { return it }
     }
     val found = matches(cells, reached, known, parameters) ?: return null
     val covered = Box(0, 0, minOf(hole.height, grid * cell), minOf(hole.width, grid * cell))
