@@ -37,14 +37,14 @@ TOLERANCES: dict[str, Bar] = {
     "w8a8": Bar(
         max_level_difference=None,
         differing_share=None,
-        hole_psnr_db=36.0,
+        hole_psnr_db=40.0,
         reason="runtimes round the same integer program differently by one unit in places (half precision around the integers, "
-        "fixed-point multipliers), which spreads; a network trained to make texture amplifies it as it amplifies 8-bit rounding "
-        "itself, which costs 36 to 42 dB against fp32. 36 dB is 4 levels rms; saturation or a wrong scale lands under 25 dB",
+        "sums of the Haar transform in another order), which spreads; a network that makes texture amplifies it as it amplifies "
+        "8-bit rounding itself. 40 dB is 2.6 levels rms; shipped files have 42 to 44, saturation or a wrong scale lands under 25",
     ),
 }
 
-BETWEEN_BACKENDS_DB = {"w8a8": 36.0}
+BETWEEN_BACKENDS_DB = {"w8a8": 40.0}
 """The same bar between any two backends that run one quantised program: two roundings apart, held to one."""
 
 REPEAT_DB = 3.0

@@ -13,6 +13,7 @@ from models.evaluation.metrics.pixels import hole_psnr
 from models.generator import fold
 from models.inpainter import Uint8Shell
 from quantize.coverage import expected_counts, float_operators, region_counts
+from quantize.integer_reference import IntegerReference
 from quantize.table import Activation, QuantizationTable, calibration_path
 
 LOSS_BAR_DB = 0.15
@@ -36,6 +37,13 @@ def test_the_table_is_that_of_the_checkpoint_and_names_its_photos(program):
     photos = program.provenance["photos"]
     assert len({photo["sha256"] for photo in photos}) >= 128
     assert all(photo["photo"] and not photo["photo"].startswith("/") and photo["mask"] for photo in photos)
+
+
+def test_float32_tells_every_bias_from_its_neighbours(program):
+    """A bias is a whole number of steps; beyond 2^23 of them a format may store the number next to it."""
+    layers = IntegerReference(load_checkpoint(SHIPPED), program).convolutions()
+    assert len(layers) == expected_counts(load_checkpoint(SHIPPED).spec)["conv"]
+    assert max(np.abs(one.bias).max() for one in layers.values()) < 2**23
 
 
 @pytest.mark.slow

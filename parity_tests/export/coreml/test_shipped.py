@@ -13,7 +13,7 @@ from quantize.schemes import SCHEMES
 from quantize.table import QuantizationTable, calibration_path
 
 BYTES = {"fp32": 6.5e6, "fp16": 3.3e6, "w8a8": 2.0e6}
-BAR_DB = {**MINIMUM_PSNR, "w8a8": 36.0}
+BAR_DB = {**MINIMUM_PSNR, "w8a8": 40.0}
 """Of docs/parity.md; a tiny network with random weights is held to more."""
 COUNTS = {"add": 26, "conv": 67, "resize": 5}
 
