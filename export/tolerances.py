@@ -39,7 +39,7 @@ TOLERANCES: dict[str, Bar] = {
         differing_share=None,
         hole_psnr_db=50.0,
         reason="the reference has the same integer weights, so what is left is float arithmetic: fp32's in ONNX and LiteRT "
-        "(test_weights_only.py holds them to the bar of fp32) and fp16's in Core ML, where scales are in half precision, too",
+        "(test_wide_schemes.py holds them to the bar of fp32) and fp16's in Core ML, where scales are in half precision, too",
     ),
     "w8a16": Bar(
         max_level_difference=2,
