@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from export.program import Program
+    from quantize.schemes import Scheme
 
 Array = NDArray[np.generic]
 Runner = Callable[[Array, Array], Array]
@@ -55,6 +56,7 @@ class Inspection:
         operators: how often each operator type occurs.
         coverage: what is integer, by kind (``conv``, ``add``, ``resize`` as ``quantize.coverage`` names them; others only where
             they are in the way); None for a file that quantises nothing.
+        byte_weights: convolutions whose weight is stored in 8 bits.
     """
 
     metadata: Mapping[str, str]
@@ -63,6 +65,7 @@ class Inspection:
     macs: int
     operators: Mapping[str, int]
     coverage: Mapping[str, Coverage] | None = None
+    byte_weights: int = 0
 
 
 class Backend(Protocol):
@@ -73,6 +76,8 @@ class Backend(Protocol):
     """Name of the model file or package inside an artefact's folder."""
     minimum_target: str
     """Oldest runtime or system that runs the artefact, in words."""
+    later_targets: Mapping[str, str]
+    """The same for schemes that need a later one."""
 
     def convert(self, program: Program, folder: Path) -> None:
         """Write ``folder / model_file``. Equal programs give equal bytes on any checkout."""
@@ -88,4 +93,8 @@ class Backend(Protocol):
 
     def unavailable(self, action: Action) -> str | None:
         """Why ``action`` cannot be done here, in one line; None where it can."""
+        ...
+
+    def unsupported(self, scheme: Scheme) -> str | None:
+        """Why this format has no such number format anywhere, in one line; None where it has."""
         ...

@@ -11,7 +11,7 @@ from export.artifact.folder import artifact_name, check_sums, hash_files, recove
 from export.artifact.manifest import MANIFEST, FileEntry, Manifest, Parity, belongs, read_manifest
 from export.backend import Backend, Inspection
 from export.backends import BACKENDS
-from export.errors import ToolchainMissing
+from export.errors import ToolchainMissing, Unsupported
 from export.parity import NO_PHOTOS, Levels, Probe, measure, misses, probes, results
 from export.program import Io, Program
 from export.reference import TorchBackend
@@ -98,7 +98,8 @@ class References:
     def wanted(self, program: Program) -> list[Levels]:
         """PyTorch's results for a program."""
         calibration = program.calibration.sha256() if program.calibration else None
-        key = (program.checkpoint_sha256, calibration, program.size, program.io)
+        numbers = program.scheme.name if program.scheme.quantised else "float"
+        key = (program.checkpoint_sha256, numbers, calibration, program.size, program.io)
         if key not in self._results:
             reference = TorchBackend().reference(program, THREADS)
             self._results[key] = results(reference, self.probes(program.size), program.io, noisy=False)
@@ -107,12 +108,20 @@ class References:
 
 def reference_name(program: Program) -> str:
     """What an artefact is compared with, in words for the manifest."""
-    return "PyTorch, quantised program" if program.calibration is not None else "PyTorch, float32, as trained"
+    return "PyTorch, quantised program" if program.scheme.quantised else "PyTorch, float32, as trained"
 
 
 def plan(backends: Iterable[str], schemes: Iterable[str], size: int, io: Io) -> list[Cell]:
-    """The cells to make, backend by backend."""
-    return [Cell(backend, SCHEMES[scheme], size, io) for backend in backends for scheme in schemes]
+    """The cells to make, backend by backend.
+
+    Raises:
+        Unsupported: naming the first combination that is not made, and why.
+    """
+    cells = [Cell(backend, SCHEMES[scheme], size, io) for backend in backends for scheme in schemes]
+    for cell in cells:
+        if reason := BACKENDS[cell.backend].unsupported(cell.scheme):
+            raise Unsupported(f"{cell.backend}: {reason}")
+    return cells
 
 
 def require(cells: Iterable[Cell], options: Options) -> None:
@@ -272,7 +281,7 @@ def _manifest(
         size_bytes=sum(entry.bytes for entry in files if belongs(entry.name, backend.model_file)),
         parity=parity,
         checks="skipped" if parity is None else "on",
-        minimum_target=backend.minimum_target,
+        minimum_target=backend.later_targets.get(cell.scheme.name, backend.minimum_target),
         checkpoint_sha256=program.checkpoint_sha256,
         calibration_sha256=calibration_sha256,
         recipe_sha256=recipe_hash,

@@ -17,11 +17,14 @@ QUANTISE, DEQUANTISE = "quantise", "dequantise"
 COUNTED: Final = (CONV, ADD, RESIZE)
 """Kinds between stem and head that must be integer, as ``quantize.coverage`` names them; a ReLU joins its convolution."""
 
-LEVELS: Final = ("int8", "uint8")
+BYTES: Final = ("int8", "uint8")
+"""What weights are stored in."""
+
+LEVELS: Final = (*BYTES, "int16", "uint16")
 """What activations and weights are stored in."""
 
-INTEGERS: Final = (*LEVELS, "int32")
-"""What an integer operator may read: int32 is the bias of a convolution, or the size of a resize."""
+INTEGERS: Final = (*LEVELS, "int32", "int64")
+"""What an integer operator may read: int32 and int64 are the bias of a convolution, int32 the size of a resize."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +123,21 @@ def between(operators: Sequence[Operator], first: Callable[[Operator], bool], la
 # ---------------------------------------------------------------- integers
 
 
+def byte_weights(operators: Sequence[Operator]) -> int:
+    """How many convolutions have a weight that the file stores in 8 bits, whatever makes floats of it."""
+    producers = {value: operator for operator in operators for value in operator.outputs}
+
+    def stored_in(value: Value) -> set[str]:
+        if value.constant:
+            return {value.dtype}
+        maker = producers.get(value)
+        return {""} if maker is None else {dtype for one in maker.inputs for dtype in stored_in(one)}
+
+    # A scale beside the integers is a constant, too; an input of the model is neither.
+    found = [stored_in(operator.inputs[1]) for operator in operators if operator.kind == CONV and len(operator.inputs) > 1]
+    return sum("" not in dtypes and not dtypes.isdisjoint(BYTES) for dtypes in found)
+
+
 @dataclass(frozen=True)
 class IntegerCoverage:
     """What of a region computes on integers.
@@ -128,7 +146,7 @@ class IntegerCoverage:
         integer: how many operators do, by kind.
         left: the operators that do not.
         quantises: operators of the file that make integers of floats.
-        dequantises: operators of the file that make floats of 8-bit integers (not those that widen float16).
+        dequantises: operators of the file that make floats of integers (not those that widen float16).
         requantises: operators of the region that only change a scale.
     """
 
@@ -157,7 +175,7 @@ def quantises(operator: Operator) -> bool:
 
 
 def dequantises(operator: Operator) -> bool:
-    """Whether an operator makes floats of 8-bit integers."""
+    """Whether an operator makes floats of 8-bit or 16-bit integers."""
     return operator.kind == DEQUANTISE and operator.inputs[0].dtype in LEVELS
 
 

@@ -1,5 +1,6 @@
 """Program: everything a backend needs to make one artefact, and nothing about any backend."""
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from models.inpainter import ImageTypeShell, Uint8Shell
 from models.wavelet import BlockSynthesis
 from quantize.schemes import Scheme
 from quantize.table import QuantizationTable
+from quantize.wide import sixteen_bits, weights_only
 
 Io = Literal["uint8", "float"]
 
@@ -26,7 +28,7 @@ class Program:
         scheme: number format.
         io: ``uint8`` for the public signature, ``float`` for the bare core.
         checkpoint_sha256: hash of the checkpoint file that the generator was read from.
-        calibration: the table of scales; given exactly when ``scheme.calibrated``.
+        calibration: the table of scales that was found, of w8a8; given exactly when ``scheme.calibrated``.
         licence: terms of the weights, as the checkpoint's header states them.
     """
 
@@ -47,24 +49,34 @@ class Program:
                 f"not to {self.checkpoint_sha256[:12]}..."
             )
 
+    @functools.cached_property
+    def table(self) -> QuantizationTable | None:
+        """The numbers of this scheme: the calibration, or what follows from it; None where no activation is quantised."""
+        if self.calibration is None or self.scheme.name == self.calibration.scheme:
+            return self.calibration
+        return sixteen_bits(self.calibration, self.generator)
+
     @property
     def float_layers(self) -> tuple[str, ...]:
         """Layers that a calibrated scheme's table keeps in float."""
-        return self.calibration.float_layers if self.calibration is not None else ()
+        return self.table.float_layers if self.table is not None else ()
 
     def core(self, *, fold_weights: bool = True, by_blocks: bool = False) -> nn.Module:
         """The network to lower: folded, for this size, in this scheme's numbers.
 
         Args:
+            fold_weights: for a quantised scheme, whether weights are integers followed by a dequantisation (what ONNX and
+                Core ML lower) or float weights, followed by quantise and dequantise where activations are integers, too (what
+                LiteRT lowers).
             by_blocks: the inverse Haar transform as ``models.wavelet.BlockSynthesis`` instead of ``StuffedSynthesis``.
-            fold_weights: for a calibrated scheme, whether weights are integers followed by a dequantisation (what ONNX and
-                Core ML lower) or float weights followed by quantise and dequantise (what LiteRT lowers).
         """
         folded = fold(self.generator, self.size, self.size)
         if by_blocks:
             folded.synthesis = BlockSynthesis(3, self.generator.spec.band_gains)
-        if self.calibration is not None:
-            return self.calibration.apply(folded, self.size, fold_weights=fold_weights)
+        if self.table is not None:
+            return self.table.apply(folded, self.size, fold_weights=fold_weights)
+        if self.scheme.quantised:
+            return weights_only(folded, fold_weights=fold_weights)
         return folded.half() if self.scheme.name == "fp16" else folded
 
     def module(self, shell: type[Uint8Shell] | type[ImageTypeShell], *, fold_weights: bool = True) -> nn.Module:

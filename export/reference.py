@@ -1,5 +1,6 @@
 """Eager PyTorch as a backend: it runs programs and is the reference for all others; it writes no artefact."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from export.backend import Action, Array, Inspection, Runner
 from export.errors import Unsupported
 from export.program import Program
 from models.inpainter import Uint8Shell
+from quantize.schemes import Scheme
 
 
 class TorchBackend:
@@ -18,10 +20,15 @@ class TorchBackend:
     name = "torch"
     model_file = ""
     minimum_target = "any host with PyTorch"
+    later_targets: Mapping[str, str] = {}
 
     def unavailable(self, action: Action) -> str | None:
         """``convert`` is not for PyTorch: the checkpoint is its file."""
         return "eager PyTorch runs the checkpoint itself; it is no artefact" if action == "convert" else None
+
+    def unsupported(self, scheme: Scheme) -> str | None:
+        """PyTorch runs every scheme."""
+        return None
 
     def convert(self, program: Program, folder: Path) -> None:
         """Not made.
@@ -60,13 +67,13 @@ class TorchBackend:
         """What an artefact of this program is compared with.
 
         For float schemes this is the network as trained, in float32, neither folded nor with its transposed convolution
-        replaced, so that parity also covers those steps; for a calibrated scheme it is the quantised program.
+        replaced, so that parity also covers those steps; for a quantised scheme it is the quantised program.
 
         Args:
             program: the cell.
             threads: as for :meth:`runner`.
         """
-        if program.calibration is not None:
+        if program.scheme.quantised:
             return self.runner(program, threads)
         generator = program.generator.eval()
         return _runner(generator if program.io == "float" else Uint8Shell(generator), threads)

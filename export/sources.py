@@ -118,7 +118,7 @@ def find_calibration(
             f"(looked at: {'; '.join(seen) or 'none, there is none beside the checkpoint or the artefacts'})"
         )
     raise ValueError(
-        f"{source.path}: scheme w8a8 needs a calibration and this checkpoint has none beside it; "
+        f"{source.path}: scheme w8a8 or w8a16 needs a calibration and this checkpoint has none beside it; "
         "give a folder of photos with --calibration DIR"
     )
 

@@ -34,6 +34,21 @@ TOLERANCES: dict[str, Bar] = {
         hole_psnr_db=50.0,
         reason="11 bits of significand, rounded at every layer, are good for a fraction of a level; 50 dB is 0.8 levels rms",
     ),
+    "w8": Bar(
+        max_level_difference=None,
+        differing_share=None,
+        hole_psnr_db=50.0,
+        reason="the reference has the same integer weights, so what is left is float arithmetic: fp32's in ONNX and LiteRT "
+        "(test_wide_schemes.py holds them to the bar of fp32) and fp16's in Core ML, where scales are in half precision, too",
+    ),
+    "w8a16": Bar(
+        max_level_difference=2,
+        differing_share=None,
+        hole_psnr_db=55.0,
+        reason="a step of 16 bits is some hundredths of a level. What runtimes round differently are steps (LiteRT multiplies by "
+        "16 bits of a ratio of scales), and only values beside a rounding edge of the result show them. One level of a fifth of "
+        "the values is 55 dB; a scale that is wrong in one layer, or 8 bits in one, lands under 50 dB",
+    ),
     "w8a8": Bar(
         max_level_difference=None,
         differing_share=None,
@@ -44,7 +59,7 @@ TOLERANCES: dict[str, Bar] = {
     ),
 }
 
-BETWEEN_BACKENDS_DB = {"w8a8": 40.0}
+BETWEEN_BACKENDS_DB = {"w8": 50.0, "w8a16": 55.0, "w8a8": 40.0}
 """The same bar between any two backends that run one quantised program: two roundings apart, held to one."""
 
 REPEAT_DB = 3.0

@@ -40,17 +40,18 @@ def affine_parameters(low: float, high: float) -> tuple[float, int]:
     return scale, min(max(zero_point, ACTIVATION_MIN), ACTIVATION_MAX)
 
 
-def weight_scales(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale of each output channel: the largest magnitude becomes 63.
+def weight_scales(weight: NDArray[np.float32], largest: int = WEIGHT_MAX) -> NDArray[np.float32]:
+    """Scale of each output channel: the largest magnitude becomes the largest integer.
 
     Args:
         weight: (outputs, inputs, kh, kw).
+        largest: integer, ``Scheme.weight_max``.
 
     Returns:
-        (outputs,) float32; 1/63 for a channel of zeros.
+        (outputs,) float32; 1 / largest for a channel of zeros.
     """
-    largest = np.abs(weight.reshape(len(weight), -1)).max(axis=1)
-    return (np.where(largest > 0, largest, 1) / WEIGHT_MAX).astype(np.float32)
+    reach = np.abs(weight.reshape(len(weight), -1)).max(axis=1)
+    return (np.where(reach > 0, reach, 1) / largest).astype(np.float32)
 
 
 LARGEST_BIAS = 2**22
@@ -69,15 +70,16 @@ def with_room_for_bias(scales: NDArray[np.float32], bias: NDArray[np.float32], e
     return np.maximum(scales, (np.abs(bias) / (entry_scale * LARGEST_BIAS)).astype(np.float32))
 
 
-def weight_integers(weight: NDArray[np.float32], scales: NDArray[np.float32]) -> NDArray[np.int8]:
-    """clamp(round(w / s), -63, 63) as torch computes it (w times the float32 reciprocal of s, halves to even).
+def weight_integers(weight: NDArray[np.float32], scales: NDArray[np.float32], largest: int = WEIGHT_MAX) -> NDArray[np.int8]:
+    """clamp(round(w / s), -largest, largest) as torch computes it (w times the float32 reciprocal of s, halves to even).
 
     Args:
         weight: (outputs, inputs, kh, kw) float32.
         scales: (outputs,) float32.
+        largest: integer, ``Scheme.weight_max``.
 
     Returns:
         int8 of the weight's shape.
     """
     inverse = (np.float32(1) / scales.astype(np.float32)).reshape(-1, *(1,) * (weight.ndim - 1))
-    return np.clip(np.rint(weight.astype(np.float32) * inverse), WEIGHT_MIN, WEIGHT_MAX).astype(np.int8)
+    return np.clip(np.rint(weight.astype(np.float32) * inverse), -largest, largest).astype(np.int8)

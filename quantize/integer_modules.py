@@ -12,8 +12,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from quantize.affine import WEIGHT_MAX, WEIGHT_MIN
 from quantize.coverage import CONV, RELU, RESIZE, integer_nodes, module_path
+from quantize.schemes import Scheme
 
 _QDQ = torch.ops.quantized_decomposed
 
@@ -28,6 +28,7 @@ class IntegerConv2d(nn.Module):
         bias: (outputs,) float32, whole steps of the accumulator (:func:`on_integers`).
         geometry: stride, padding, dilation and groups as ``aten.conv2d`` takes them.
         relu: whether a ReLU is fused.
+        largest: integer that a weight may be, ``Scheme.weight_max``.
     """
 
     weight: Tensor
@@ -36,18 +37,26 @@ class IntegerConv2d(nn.Module):
     bias: Tensor
 
     def __init__(
-        self, weight: Tensor, scale: Tensor, zero_point: Tensor, bias: Tensor, geometry: tuple[Any, ...], *, relu: bool
+        self,
+        weight: Tensor,
+        scale: Tensor,
+        zero_point: Tensor,
+        bias: Tensor,
+        geometry: tuple[Any, ...],
+        *,
+        relu: bool,
+        largest: int,
     ) -> None:
         super().__init__()
         self.register_buffer("weight", weight.detach())
         self.register_buffer("weight_scale", scale.detach())
         self.register_buffer("weight_zero_point", zero_point.detach())
         self.register_buffer("bias", bias.detach())
-        self.geometry, self.relu = geometry, relu
+        self.geometry, self.relu, self.largest = geometry, relu, largest
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) dequantised in, result before quantisation out."""
-        numbers = (self.weight_scale, self.weight_zero_point, 0, WEIGHT_MIN, WEIGHT_MAX, torch.int8)
+        numbers = (self.weight_scale, self.weight_zero_point, 0, -self.largest, self.largest, torch.int8)
         integers = self.weight
         if integers.is_floating_point():
             integers = _QDQ.quantize_per_channel(integers, *numbers)
@@ -71,11 +80,12 @@ class Resize(nn.Module):
         return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def with_module_paths(converted: GraphModule) -> GraphModule:
+def with_module_paths(converted: GraphModule, scheme: Scheme) -> GraphModule:
     """A graph module that computes the same, with each operator of the integer region in a module at its own path.
 
     Args:
         converted: result of `convert_pt2e`; used up.
+        scheme: number format.
     """
     graph = converted.graph
     for node in integer_nodes(converted):
@@ -84,7 +94,7 @@ def with_module_paths(converted: GraphModule) -> GraphModule:
             follower = next(iter(node.users))
             fused = str(follower.target) == RELU
             last = follower if fused else node
-            module: nn.Module = _convolution(converted, node, relu=fused)
+            module: nn.Module = _convolution(converted, node, scheme, relu=fused)
             inputs = node.args[:1]
         elif kind == RELU:
             continue  # moved together with its convolution
@@ -109,7 +119,7 @@ def with_module_paths(converted: GraphModule) -> GraphModule:
     return result
 
 
-def _convolution(converted: GraphModule, node: Node, *, relu: bool) -> IntegerConv2d:
+def _convolution(converted: GraphModule, node: Node, scheme: Scheme, *, relu: bool) -> IntegerConv2d:
     _, dequantised, bias, *geometry = node.args
     assert isinstance(dequantised, Node)
     assert isinstance(bias, Node)
@@ -121,12 +131,13 @@ def _convolution(converted: GraphModule, node: Node, *, relu: bool) -> IntegerCo
     entry = node.args[0]
     assert isinstance(entry, Node)
     if integers.is_floating_point():
-        integers = on_grid(integers, scales)
+        integers = on_grid(integers, scales, scheme.weight_max)
     step = _scale(converted, entry.args[1]) * scales.double()
-    return IntegerConv2d(integers, scales, zeros, on_integers(offset, step), tuple(geometry), relu=relu)
+    offset = on_integers(offset, step)
+    return IntegerConv2d(integers, scales, zeros, offset, tuple(geometry), relu=relu, largest=scheme.weight_max)
 
 
-def on_grid(weight: Tensor, scales: Tensor) -> Tensor:
+def on_grid(weight: Tensor, scales: Tensor, largest: int) -> Tensor:
     """A float weight rounded to what its integers stand for, so that whoever rounds it again finds the same integers.
 
     LiteRT's converter divides by the scale where torch multiplies by its reciprocal. Of the 1.4 million weights of wavefill-s
@@ -135,8 +146,9 @@ def on_grid(weight: Tensor, scales: Tensor) -> Tensor:
     Args:
         weight: (outputs, inputs / groups, kh, kw) float32.
         scales: (outputs,) float32.
+        largest: integer that a weight may be.
     """
-    numbers = (scales, torch.zeros(len(scales), dtype=torch.int64), 0, WEIGHT_MIN, WEIGHT_MAX, torch.int8)
+    numbers = (scales, torch.zeros(len(scales), dtype=torch.int64), 0, -largest, largest, torch.int8)
     return _QDQ.dequantize_per_channel(_QDQ.quantize_per_channel(weight, *numbers), *numbers)
 
 

@@ -23,6 +23,7 @@ from torch.fx import Node
 from models.generator import Generator, fold
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 from quantize.coverage import STEM_INPUT, RegionNode, region
+from quantize.schemes import SCHEMES
 from quantize.table import Activation, QuantizationTable
 
 Integers = NDArray[np.int16]
@@ -200,10 +201,10 @@ def _convolution(
     stride, padding, groups = given[3] or [1], given[4] or [0], given[6] or 1
     scales = np.array(table.weights[item.weight].scales, np.float32)
     result = table.activations[name]
-    step = np.float32(entry.scale) * scales
+    step, largest = np.float32(entry.scale) * scales, SCHEMES[table.scheme].weight_max
     bias = parameters[item.weight.removesuffix("weight") + "bias"].astype(np.float64)
     return Convolution(
-        weight=weight_integers(parameters[item.weight], scales).astype(np.float64),
+        weight=weight_integers(parameters[item.weight], scales, largest).astype(np.float64),
         bias=np.rint(bias / (np.float64(np.float32(entry.scale)) * scales.astype(np.float64))),
         multiplier=step / np.float32(result.scale),
         entry=entry,

@@ -10,6 +10,7 @@ from torch.fx import GraphModule
 from quantize.integer_modules import with_module_paths
 from quantize.pt2e import convert_pt2e, prepare_pt2e
 from quantize.quantizer import ActivationObserver, CoreQuantizer, FixedActivation, FixedPerChannelWeight
+from quantize.schemes import SCHEMES, Scheme
 
 if TYPE_CHECKING:
     from quantize.table import Activation, Weight
@@ -29,28 +30,29 @@ def lower(
     *,
     fold_weights: bool,
     kept: Collection[str] = (),
+    scheme: Scheme = SCHEMES["w8a8"],
 ) -> GraphModule:
     """Quantise with given numbers; see ``QuantizationTable.apply``.
 
     Raises:
         ValueError: the table and the network name different tensors, or a layer to keep is none of the network's.
     """
-    quantizer = CoreQuantizer(_fixed_activations(activations), _fixed_weights(weights), kept)
+    quantizer = CoreQuantizer(_fixed_activations(activations, scheme), _fixed_weights(weights, scheme), kept, scheme)
     converted = convert_pt2e(prepared(core, size, quantizer), fold_quantize=fold_weights)
-    return with_module_paths(converted)
+    return with_module_paths(converted, scheme)
 
 
-def _fixed_activations(rows: "Mapping[str, Activation]") -> ActivationObserver:
+def _fixed_activations(rows: "Mapping[str, Activation]", scheme: Scheme) -> ActivationObserver:
     def observer(tensor: str) -> FixedActivation:
         if tensor not in rows:
             raise ValueError(f"calibration does not fit this network: no scale for {tensor}")
-        return FixedActivation(rows[tensor].scale, rows[tensor].zero_point)
+        return FixedActivation(rows[tensor].scale, rows[tensor].zero_point, scheme)
 
     return observer
 
 
-def _fixed_weights(rows: "Mapping[str, Weight]") -> ActivationObserver:
+def _fixed_weights(rows: "Mapping[str, Weight]", scheme: Scheme) -> ActivationObserver:
     def observer(tensor: str) -> FixedPerChannelWeight:
-        return FixedPerChannelWeight(torch.tensor(rows[tensor].scales, dtype=torch.float32))
+        return FixedPerChannelWeight(torch.tensor(rows[tensor].scales, dtype=torch.float32), scheme)
 
     return observer

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection
 import torch
 from torch.fx import GraphModule, Node
 
-from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, WEIGHT_MAX, WEIGHT_MIN
 from quantize.coverage import region
 from quantize.kept import plan
 from quantize.pt2e import (
@@ -25,6 +24,7 @@ from quantize.pt2e import (
     Quantizer,
     SharedQuantizationSpec,
 )
+from quantize.schemes import SCHEMES, Scheme
 
 ActivationObserver = Callable[[str], ObserverBase]
 """Tensor name -> the observer that watches it, or holds its scale."""
@@ -35,15 +35,16 @@ class FixedActivation(ObserverBase):
 
     Args:
         scale: float32 value, positive.
-        zero_point: integer in [-128, 127] that stands for 0.0.
+        zero_point: integer that stands for 0.0, in the scheme's range.
+        scheme: says how many bits an activation has.
     """
 
     qscheme = torch.per_tensor_affine
-    quant_min, quant_max = ACTIVATION_MIN, ACTIVATION_MAX
 
-    def __init__(self, scale: float, zero_point: int) -> None:
-        super().__init__(dtype=torch.int8)
+    def __init__(self, scale: float, zero_point: int, scheme: Scheme = SCHEMES["w8a8"]) -> None:
+        super().__init__(dtype=stored_type(scheme.activation_bits))
         self.scale, self.zero_point = scale, zero_point
+        self.quant_min, self.quant_max = scheme.activation_range
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
@@ -57,14 +58,16 @@ class FixedPerChannelWeight(ObserverBase):
 
     Args:
         scales: (outputs,) float32.
+        scheme: says how many bits a weight uses.
     """
 
     qscheme = torch.per_channel_symmetric
-    quant_min, quant_max, ch_axis = WEIGHT_MIN, WEIGHT_MAX, 0
+    ch_axis = 0
 
-    def __init__(self, scales: torch.Tensor) -> None:
-        super().__init__(dtype=torch.int8)
+    def __init__(self, scales: torch.Tensor, scheme: Scheme = SCHEMES["w8a8"]) -> None:
+        super().__init__(dtype=stored_type(scheme.weight_bits))
         self.scales = scales
+        self.quant_min, self.quant_max = -scheme.weight_max, scheme.weight_max
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
@@ -80,13 +83,18 @@ class CoreQuantizer(Quantizer):
         activation: gives the observer of each activation by its name.
         weight: likewise for each weight; None leaves weights in float (while activations are being observed).
         kept: layers that compute in float (``quantize.kept``).
+        scheme: number format.
     """
 
     def __init__(
-        self, activation: ActivationObserver, weight: ActivationObserver | None = None, kept: Collection[str] = ()
+        self,
+        activation: ActivationObserver,
+        weight: ActivationObserver | None = None,
+        kept: Collection[str] = (),
+        scheme: Scheme = SCHEMES["w8a8"],
     ) -> None:
         super().__init__()
-        self.activation, self.weight, self.kept = activation, weight, kept
+        self.activation, self.weight, self.kept, self.scheme = activation, weight, kept, scheme
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Mark every tensor of the region with its number format.
@@ -103,11 +111,11 @@ class CoreQuantizer(Quantizer):
                 # Nearest-neighbour resizing copies values: runtimes want the same scale on both sides.
                 annotation.output_qspec = SharedQuantizationSpec(item.shares)
             elif item.tensor is not None and stored:
-                annotation.output_qspec = _spec(self.activation, item.tensor, torch.per_tensor_affine)
+                annotation.output_qspec = _activation_spec(self.activation, item.tensor, self.scheme)
             if item.weight is not None and item.weight in chosen.weights and self.weight is not None:
                 weight = item.node.args[1]
                 assert isinstance(weight, Node)
-                annotation.input_qspec_map = {weight: _spec(self.weight, item.weight, torch.per_channel_symmetric, axis=0)}
+                annotation.input_qspec_map = {weight: _weight_spec(self.weight, item.weight, self.scheme)}
             item.node.meta[Q_ANNOTATION_KEY] = annotation
         return model
 
@@ -115,10 +123,22 @@ class CoreQuantizer(Quantizer):
         """`region` has refused what cannot be quantised."""
 
 
-def _spec(observer: ActivationObserver, name: str, scheme: torch.qscheme, axis: int | None = None) -> QuantizationSpec:
-    # prepare_pt2e calls the constructor with the fields of the spec; the observers know them already.
-    lower, upper = (WEIGHT_MIN, WEIGHT_MAX) if axis == 0 else (ACTIVATION_MIN, ACTIVATION_MAX)
-    return QuantizationSpec(torch.int8, _Constructor(observer, name), lower, upper, scheme, axis)
+def stored_type(bits: int) -> torch.dtype:
+    """The integers that so many bits are stored in."""
+    return torch.int8 if bits <= 8 else torch.int16
+
+
+# prepare_pt2e calls the constructor with the fields of the spec; the observers know them already.
+
+
+def _activation_spec(observer: ActivationObserver, name: str, scheme: Scheme) -> QuantizationSpec:
+    made, stored = _Constructor(observer, name), stored_type(scheme.activation_bits)
+    return QuantizationSpec(stored, made, *scheme.activation_range, torch.per_tensor_affine)
+
+
+def _weight_spec(observer: ActivationObserver, name: str, scheme: Scheme) -> QuantizationSpec:
+    made, largest = _Constructor(observer, name), scheme.weight_max
+    return QuantizationSpec(stored_type(scheme.weight_bits), made, -largest, largest, torch.per_channel_symmetric, 0)
 
 
 class _Constructor:

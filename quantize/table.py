@@ -20,28 +20,30 @@ from models.generator import Generator
 from models.system.foreign import read_json, reader
 from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers
 from quantize.algorithms.changes import LARGEST_EXPONENT, Changes
+from quantize.schemes import SCHEMES
 
 FORMAT = "wavefill-calibration-1"
+SAVED_SCHEME = "w8a8"
 FIELDS = ("format", "scheme", "spec", "checkpoint_sha256", "activations", "weights", "sha256", "provenance")
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class Activation:
-    """Number format of one tensor: x = scale (q - zero_point), q in [-128, 127]."""
+    """Number format of one tensor: x = scale (q - zero_point), q in [-128, 127], or of 16 bits in a w8a16 table."""
 
     scale: float
     zero_point: int
 
     @property
     def range(self) -> tuple[float, float]:
-        """Smallest and largest value that it can hold."""
+        """Smallest and largest value that it can hold in 8 bits."""
         return self.scale * (ACTIVATION_MIN - self.zero_point), self.scale * (ACTIVATION_MAX - self.zero_point)
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Number format of one weight: w = scales[o] q, q in [-63, 63], and the SHA-256 of the integers (int8, C order)."""
+    """Number format of one weight: w = scales[o] q, |q| <= ``Scheme.weight_max``, and the SHA-256 of the integers (int8)."""
 
     scales: tuple[float, ...]
     integers_sha256: str
@@ -57,7 +59,7 @@ class QuantizationTable:
         activations: by tensor name, the path of the module that makes it (``down.0.1.conv2``).
         weights: by parameter name (``down.0.1.conv2.weight``).
         provenance: how it was made: observer, photos with their hashes, masks, seed; JSON values.
-        scheme: the row of ``SCHEMES``.
+        scheme: the row of ``SCHEMES``; a saved table is of w8a8, others are derived from it (``quantize.wide``).
         changes: what is done to the network's parameters first (``quantize.algorithms``).
         float_layers: paths of the layers that compute in float (``quantize.kept``), sorted.
     """
@@ -67,7 +69,7 @@ class QuantizationTable:
     activations: Mapping[str, Activation]
     weights: Mapping[str, Weight]
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    scheme: str = "w8a8"
+    scheme: str = SAVED_SCHEME
     changes: Changes = field(default_factory=Changes)
     float_layers: tuple[str, ...] = ()
 
@@ -90,7 +92,8 @@ class QuantizationTable:
         from quantize.lowering import lower  # torchao is needed from here on, not for reading a table
 
         core = self.changed(core)
-        return lower(core, size, self.activations, self.weights, fold_weights=fold_weights, kept=self.float_layers)
+        scheme = SCHEMES[self.scheme]
+        return lower(core, size, self.activations, self.weights, fold_weights=fold_weights, kept=self.float_layers, scheme=scheme)
 
     def changed(self, core: nn.Module) -> nn.Module:
         """The float network whose roundings the table describes: the checkpoint's, with :attr:`changes` made.
@@ -119,9 +122,10 @@ class QuantizationTable:
         got = {name for name, value in parameters.items() if value.ndim == 4}
         if got != self.weights.keys():
             raise ValueError(f"calibration of {self.spec} does not fit this network: {_difference(self.weights.keys(), got)}")
+        largest = SCHEMES[self.scheme].weight_max
         for name, row in self.weights.items():
             weight, scales = parameters[name].detach().float().cpu().numpy(), np.array(row.scales, np.float32)
-            if len(weight) != len(scales) or integers_sha256(weight_integers(weight, scales)) != row.integers_sha256:
+            if len(weight) != len(scales) or integers_sha256(weight_integers(weight, scales, largest)) != row.integers_sha256:
                 raise ValueError(
                     f"the calibration belongs to another checkpoint (sha256 {self.checkpoint_sha256[:12]}...): "
                     f"{name} gives other integers"
@@ -212,6 +216,8 @@ def _from_json(content: Mapping[str, Any]) -> QuantizationTable:
     )
     spec, checkpoint = _text(content["spec"]), _text(content["checkpoint_sha256"])
     scheme, provenance = _text(content["scheme"]), dict(content["provenance"])
+    if scheme != SAVED_SCHEME:
+        raise ValueError(f"scheme {scheme!r}: tables are of {SAVED_SCHEME}")
     kept = tuple(sorted(map(_text, content.get("float_layers", ()))))
     return QuantizationTable(spec, checkpoint, activations, weights, provenance, scheme, changes, kept)
 

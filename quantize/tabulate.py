@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 from models.generator import Generator, fold, with_plain_convolutions
-from quantize.affine import weight_integers, weight_scales, with_room_for_bias
+from quantize.affine import WEIGHT_MAX, weight_integers, weight_scales, with_room_for_bias
 from quantize.algorithms.changes import Changes
 from quantize.coverage import with_operands
 from quantize.lowering import prepared
@@ -76,19 +76,20 @@ def tabulate(
     return QuantizationTable(generator.spec.name, checkpoint_sha256, activations, weights, provenance or {}, changes=changes)
 
 
-def weight_formats(network: Generator, activations: Mapping[str, Activation]) -> dict[str, Weight]:
+def weight_formats(network: Generator, activations: Mapping[str, Activation], largest: int = WEIGHT_MAX) -> dict[str, Weight]:
     """Scales and integers of every convolution's weight.
 
     Args:
         network: with plain convolutions, changes made.
         activations: formats by tensor name.
+        largest: integer that a weight may be, ``Scheme.weight_max``.
     """
     parameters = {name: value.detach().numpy() for name, value in network.named_parameters()}
     found = {}
     for layer, entry in entries(network).items():
         weight = parameters[f"{layer}.weight"]
-        scales = with_room_for_bias(weight_scales(weight), parameters[f"{layer}.bias"], activations[entry].scale)
-        found[f"{layer}.weight"] = Weight(tuple(scales.tolist()), integers_sha256(weight_integers(weight, scales)))
+        scales = with_room_for_bias(weight_scales(weight, largest), parameters[f"{layer}.bias"], activations[entry].scale)
+        found[f"{layer}.weight"] = Weight(tuple(scales.tolist()), integers_sha256(weight_integers(weight, scales, largest)))
     return found
 
 

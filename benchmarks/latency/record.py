@@ -12,7 +12,7 @@ from benchmarks.records.schema import SCHEMA, check
 FEWEST = 3
 """Rounds below which nothing is said of a candidate."""
 
-NUMBERS_OF = {"w8a8": "u8s8"}
+NUMBERS_OF = {"w8": "fp32", "w8a16": "fp32", "w8a8": "u8s8"}
 """Scheme -> numbers of the convolution that it is compared with; all others compute in fp32 on a processor of a computer."""
 
 

@@ -70,6 +70,10 @@ def faults(
     if scheme is not None and scheme.calibrated:
         floating = plan(spec_items(spec), float_layers).floating if float_layers else Counter[str]()
         found += _coverage_faults(inspection.coverage, spec, floating)
+    elif scheme is not None and scheme.quantised:
+        learned = expected_counts(spec)["conv"]
+        if inspection.byte_weights != learned:
+            found.append(f"{inspection.byte_weights} convolutions have weights of 8 bits, {spec.name} has {learned}")
     return found
 
 

@@ -16,7 +16,7 @@ TOOLS: dict[str, tuple[str, ...]] = {
     "coreml": ("torch", "coremltools", "protobuf", "numpy"),
     "litert": ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "flatbuffers", "numpy"),
 }
-"""Packages whose versions a manifest names. torchao joins for calibrated schemes."""
+"""Packages whose versions a manifest names. torchao joins for quantised schemes."""
 
 SOURCES = (
     "export/**/*.py",
@@ -34,7 +34,7 @@ SOURCES = (
 
 def tool_versions(backend: str, program: Program) -> dict[str, str]:
     """Versions of the packages that take part, without local suffixes (``+cpu``); "missing" where one is not installed."""
-    names = (*TOOLS.get(backend, ("torch", "numpy")), *(("torchao",) if program.scheme.calibrated else ()))
+    names = (*TOOLS.get(backend, ("torch", "numpy")), *(("torchao",) if program.scheme.quantised else ()))
     return {name: _version(name) for name in sorted(names)}
 
 

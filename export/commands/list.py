@@ -25,12 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
                 "backend": backend.name,
                 "scheme": scheme.name,
                 "weight_bits": scheme.weight_bits,
-                "convert": convert is None,
-                "run": run_reason is None,
-                "reason": "; ".join(reason for reason in dict.fromkeys((convert, run_reason)) if reason),
-                "minimum_target": backend.minimum_target,
+                "convert": convert is None and lacking is None,
+                "run": run_reason is None and lacking is None,
+                "reason": "; ".join(reason for reason in dict.fromkeys((convert, run_reason, lacking)) if reason),
+                "minimum_target": backend.later_targets.get(scheme.name, backend.minimum_target),
             }
             for scheme in SCHEMES.values()
+            for lacking in [backend.unsupported(scheme)]
         ]
     if arguments.json:
         print(json.dumps(rows, indent=2))

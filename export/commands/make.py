@@ -16,7 +16,7 @@ from export.sources import Source, check_size, find_calibration, read_source
 from models.spec import LARGEST_SIZE, SPECS
 from models.system.errors import CHECK_FAILED, OK, Parser, note
 from models.system.text_table import table
-from quantize.schemes import ALIASES, SCHEMES
+from quantize.schemes import ALIASES, DEFAULT_SCHEMES, SCHEMES
 
 DEFAULT_OUT = Path("artifacts")
 
@@ -34,13 +34,16 @@ def add_arguments(parser: Parser) -> None:
         "--size", type=int, default=256, metavar="N", help=f"height and width in pixels, up to {LARGEST_SIZE} (default: 256)"
     )
     parser.add_argument(
-        "--scheme", action="append", choices=[*SCHEMES, *ALIASES], help="number format; may be repeated (default: all of them)"
+        "--scheme",
+        action="append",
+        choices=[*SCHEMES, *ALIASES],
+        help=f"number format; may be repeated (default: {', '.join(DEFAULT_SCHEMES)})",
     )
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="DIR",
-        help="calibrate w8a8 anew on this folder of photos (128 or more), or use this calibration file",
+        help="calibrate w8a8 and w8a16 anew on this folder of photos (128 or more), or use this calibration file",
     )
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help="folder of artefacts (default: artifacts)")
     parser.add_argument(
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Make what was asked for; 1 if a check failed."""
     start = time.monotonic()
     backends = artefact_backends() if arguments.verb == "all" else [arguments.verb]
-    schemes = list(dict.fromkeys(ALIASES.get(name, name) for name in arguments.scheme or SCHEMES))
+    schemes = list(dict.fromkeys(ALIASES.get(name, name) for name in arguments.scheme or DEFAULT_SCHEMES))
     if (arguments.ort or arguments.usability) and "onnx" not in backends:
         raise ValueError(f"--ort and --usability are for ONNX artefacts; {arguments.verb} makes none")
     source = read_source(arguments.checkpoint, arguments.spec)

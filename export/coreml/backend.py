@@ -2,6 +2,7 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from export.coreml import inspect as mil_inspect
 from export.coreml import runtime
 from export.coreml.package import write_package
 from export.coreml.toolkit import coremltools, own_names, quiet_conversion
+from export.errors import Unsupported
 from export.program import Program
 from models.conventions import POLARITY
 from models.inpainter import ImageTypeShell
-from quantize.schemes import SCHEMES
+from quantize.schemes import SCHEMES, Scheme
 
-_PRECISIONS = {"fp32": "FLOAT32", "fp16": "FLOAT16", "w8a8": "FLOAT16"}
-"""Type of the values that are not integers. w8a8 has half precision around its integers because the Neural Engine takes no
-other float; that costs 1.2 dB of agreement with PyTorch (45.5 dB against 46.7 dB, ten val photos) and saves 0.2 MB."""
+_PRECISIONS = {"fp32": "FLOAT32", "fp16": "FLOAT16", "w8": "FLOAT16", "w8a8": "FLOAT16"}
+"""Type of the values that are not integers. w8 and w8a8 have half precision around their integers because the Neural Engine takes
+no other; for w8a8 that costs 1.2 dB of agreement with PyTorch (45.5 dB against 46.7 dB, ten val photos) and saves 0.2 MB."""
 
 _PORTS = {"uint8": (("image", "mask"), "result"), "float": (("normalised", "hole"), "fill")}
 
@@ -41,15 +43,19 @@ class CoreMLBackend:
     # quantize and dequantize are iOS 17 operators. The float schemes would run on iOS 16 as well, which no test of ours could
     # see; one operator set for the three keeps the schemes comparable and the promise testable.
     minimum_target = "iOS 17 / macOS 14"
+    later_targets: Mapping[str, str] = {}
 
     def convert(self, program: Program, folder: Path) -> None:
         """Write ``folder / "model.mlpackage"``; equal programs give equal bytes.
 
         Raises:
             ToolchainMissing: coremltools is not installed.
+            Unsupported: a scheme that Core ML does not have.
             ValueError: the size does not suit the network.
             OSError: the folder cannot be written, or the package is there already.
         """
+        if reason := self.unsupported(program.scheme):
+            raise Unsupported(f"coreml: {reason}")
         ct = coremltools()
         (image, mask), result = _PORTS[program.io]
         shapes = {image: (1, 3, program.size, program.size), mask: (1, 1, program.size, program.size)}
@@ -76,6 +82,15 @@ class CoreMLBackend:
             weights = Path(model.weights_dir, "weight.bin").read_bytes()
         _describe(spec, program)
         write_package(spec, weights, folder / self.model_file)
+
+    def unsupported(self, scheme: Scheme) -> str | None:
+        """Core ML quantises activations to 8 bits or not at all (coremltools 9.0, operators ``quantize``, iOS 17 and 18)."""
+        if scheme.wide:
+            return (
+                f"{scheme.name}: Core ML's quantize operator stores int8 and uint8, no 16 bits; "
+                "w8 has 8-bit weights and half-precision activations there"
+            )
+        return None
 
     def load(self, model: Path, threads: int) -> Runner:
         """See ``export.coreml.runtime``."""

@@ -52,6 +52,7 @@ def inspect(package: Path) -> Inspection:
         macs=operators.count_macs(found),
         operators=operators.count_types(found),
         coverage=_coverage(package, program.function, found).by_kind() if operators.is_quantised(found) else None,
+        byte_weights=operators.byte_weights(found),
     )
 
 

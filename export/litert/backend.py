@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 from export.backend import Action, Inspection, Runner
@@ -10,7 +11,8 @@ from export.errors import ToolchainMissing
 from export.litert import flatbuffer, runtime
 from export.litert.inspect import inspect
 from export.program import Program
-from quantize.schemes import SCHEMES
+from quantize.schemes import SCHEMES, Scheme
+from quantize.wide import eight_bit_weights
 
 
 class LiteRTBackend:
@@ -19,6 +21,11 @@ class LiteRTBackend:
     name = "litert"
     model_file = runtime.MODEL_FILE
     minimum_target = "TensorFlow Lite 2.3, or any LiteRT"
+    # Version 5 of DEQUANTIZE, and version 8 of CONV_2D (tflite/tools/versioning/runtime_version.cc).
+    later_targets: Mapping[str, str] = {
+        "w8": "TensorFlow Lite 2.7, or any LiteRT",
+        "w8a16": "TensorFlow Lite 2.15, or any LiteRT",
+    }
 
     def __init__(self) -> None:
         self._last: tuple[tuple[str, int, str], bytes] | None = None
@@ -36,13 +43,24 @@ class LiteRTBackend:
         """
         self._require("convert")
         from export.litert.half import halve_constants
+        from export.litert.store import store_bytes
+        from export.litert.wide import general_sums, widen_biases
 
-        model = flatbuffer.parse(self._float_file(program) if not program.scheme.calibrated else _lowered(program))
+        model = flatbuffer.parse(_lowered(program) if program.scheme.quantised else self._float_file(program))
+        if program.scheme.wide:
+            widen_biases(model)
+            general_sums(model)
+        elif program.scheme.quantised and not program.scheme.calibrated:
+            store_bytes(model, eight_bit_weights(program.generator).values())
         if program.scheme.name != "fp32":
-            # For w8a8 these are the float constants left: the Haar filters and combs, which float16 holds exactly.
+            # Of a quantised scheme these are the float constants left: the Haar filters and combs, which float16 holds exactly.
             halve_constants(model)
         flatbuffer.write_metadata(model, program.metadata("NHWC"))
         (folder / self.model_file).write_bytes(flatbuffer.pack(model))
+
+    def unsupported(self, scheme: Scheme) -> str | None:
+        """LiteRT has every scheme."""
+        return None
 
     def load(self, model: Path, threads: int) -> Runner:
         """See ``export.litert.runtime``."""

@@ -97,6 +97,13 @@ def write_metadata(model: "ModelT", entries: Mapping[str, str]) -> None:
         model.buffers.append(schema.BufferT(data=np.frombuffer(entries[name].encode(), np.uint8)))
 
 
+def require_runtime(model: "ModelT", version: str) -> None:
+    """State the oldest TensorFlow Lite that has the file's operators, after a change of them: ``2.7.0``."""
+    (entry,) = (entry for entry in model.metadata if text(entry.name) == "min_runtime_version")
+    padded = version.encode().ljust(16, b"\0")  # as the converter writes it
+    model.buffers[entry.buffer].data = np.frombuffer(padded, np.uint8)
+
+
 def read_metadata(model: "ModelT") -> dict[str, str]:
     """All text entries of the metadata table, the converter's ``min_runtime_version`` among them."""
     entries = {}

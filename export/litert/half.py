@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.litert.flatbuffer import graph, is_constant, operator_name, tensor_type
+from export.litert.store import empty_unused_buffers
 
 if TYPE_CHECKING:
     from ai_edge_litert.schema_py_generated import ModelT
@@ -80,13 +81,5 @@ def halve_constants(model: "ModelT") -> int:
             schema.OperatorCodeT(deprecatedBuiltinCode=dequantize, builtinCode=dequantize, version=_DEQUANTIZE_FLOAT16_VERSION)
         )
         subgraph.operators[:0] = widening
-        _empty_unused_buffers(model)
+        empty_unused_buffers(model)
     return len(widening)
-
-
-def _empty_unused_buffers(model: "ModelT") -> None:
-    # Tensors of equal content may share a buffer, so a buffer goes only once nobody points at it.
-    used = {tensor.buffer for tensor in graph(model).tensors} | {entry.buffer for entry in model.metadata or []}
-    for index, buffer in enumerate(model.buffers):
-        if index not in used:
-            buffer.data = None

@@ -48,6 +48,7 @@ def inspect(path: Path) -> Inspection:
         macs=operators.count_macs(found),
         operators=operators.count_types(found),
         coverage=_coverage(path, found).by_kind() if operators.is_quantised(found) else None,
+        byte_weights=operators.byte_weights(found),
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from models.inpainter import Uint8Shell
+from quantize.coverage import QUANTISE
 
 _TO_NHWC, _TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
@@ -78,12 +79,16 @@ def with_channels_last_concatenation(core: nn.Module, size: int) -> GraphModule:
     axes = [list(node.args[1:]) for node in found]
     if not found or any(axis != [1] for axis in axes):
         raise ValueError(f"{len(found)} concatenations in the core, along {axes}; all must be along the channels, axis 1")
-    permute = torch.ops.aten.permute.default
+    permute, multiply = torch.ops.aten.permute.default, torch.ops.aten.mul.Tensor
     for node in found:
+        wide = any(str(user.target) == QUANTISE and user.args[-1] == torch.int16 for user in node.users)
         with graph.inserting_before(node):
-            turned = [graph.call_function(permute, (part, list(_TO_NHWC))) for part in node.args[0]]
+            parts = [graph.call_function(multiply, (part, 0.5)) for part in node.args[0]] if wide else node.args[0]
+            turned = [graph.call_function(permute, (part, list(_TO_NHWC))) for part in parts]
             joined = graph.call_function(torch.ops.aten.cat.default, (turned, 3))
             restored = graph.call_function(permute, (joined, list(_TO_NCHW)))
+            if wide:
+                restored = graph.call_function(multiply, (restored, 2.0))
         node.replace_all_uses_with(restored)
         graph.erase_node(node)
     exported.recompile()

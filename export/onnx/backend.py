@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from export.backend import Action, Inspection, Runner
 from export.errors import ToolchainMissing
 from export.onnx import runtime
-from export.onnx.graph import Graph
+from export.onnx.graph import OPSET, WIDE_OPSET, Graph
 from export.onnx.inspect import inspect
-from export.onnx.integer import lower_quantisation, sink_weights
+from export.onnx.integer import lower_quantisation, lower_weights, sink_weights
 from export.onnx.mobile import usability_report, write_ort
 from export.onnx.names import core_trace, name_nodes, name_values, number_shell
 from export.onnx.rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from export.program import Program
+    from quantize.schemes import Scheme
 
 MAX_ATTRIBUTE = 2**31 - 1
 """Largest whole number that an operator's attribute may be."""
@@ -41,6 +42,7 @@ class OnnxBackend:
     name = "onnx"
     model_file = runtime.MODEL_FILE
     minimum_target = "ONNX opset 18, IR 8: onnxruntime >= 1.15"
+    later_targets: Mapping[str, str] = {"w8a16": "ONNX opset 21, IR 10: onnxruntime >= 1.18"}
 
     def unavailable(self, action: Action) -> str | None:
         """Names the Python packages that are missing."""
@@ -48,6 +50,10 @@ class OnnxBackend:
             return runtime.unavailable()
         missing = [package for package in ("onnx", "onnxscript") if importlib.util.find_spec(package) is None]
         return f"not installed: {', '.join(missing)} (pip install 'wavefill[export]')" if missing else None
+
+    def unsupported(self, scheme: Scheme) -> str | None:
+        """ONNX has every scheme."""
+        return None
 
     def convert(self, program: Program, folder: Path) -> None:
         """Write ``folder / "model.onnx"``.
@@ -113,9 +119,11 @@ def build_model(program: Program) -> ModelProto:
         cast_before_transposing(graph)
     if program.scheme.calibrated:
         lower_quantisation(graph)
+    elif program.scheme.quantised:
+        lower_weights(graph)
     number_shell(graph)
     name_values(graph)
-    return graph.to_model(program.metadata("NHWC"))
+    return graph.to_model(program.metadata("NHWC"), WIDE_OPSET if program.scheme.wide else OPSET)
 
 
 def read_model(path: Path) -> ModelProto:

@@ -28,6 +28,12 @@ IR_VERSION: Final = 8
 needs: int8 QuantizeLinear per channel came with 13, nothing here is younger. IR 8 belongs to it (ONNX 1.13). ONNX Runtime
 1.15.0 (May 2023) was run and gave the same results as 1.31; opset 21 and IR 10 would need 1.18."""
 
+WIDE_OPSET: Final = 21
+"""The first whose QuantizeLinear stores 16 bits (onnx.ai, "QuantizeLinear", version 21)."""
+
+IR_VERSIONS: Final = {OPSET: IR_VERSION, WIDE_OPSET: 10}
+"""ONNX's own pairs of operator set and file format (onnx.ai, "Versioning")."""
+
 DEFAULTS: Final[dict[str, dict[str, object]]] = {
     "Conv": {"auto_pad": b"NOTSET"},
     "Resize": {
@@ -95,11 +101,12 @@ class Graph:
             node.output[:] = [names.get(name, name) for name in node.output]
         self.constants = {names.get(name, name): value for name, value in self.constants.items()}
 
-    def to_model(self, metadata: Mapping[str, str]) -> ModelProto:
+    def to_model(self, metadata: Mapping[str, str], opset: int = OPSET) -> ModelProto:
         """Write the model afresh, equal constants once, with inferred shapes of all values.
 
         Args:
             metadata: entries of the model's ``metadata_props``; written in sorted order.
+            opset: a key of ``IR_VERSIONS``.
 
         Raises:
             ValueError: names clash, or ONNX's checker refuses the graph.
@@ -122,8 +129,8 @@ class Graph:
                 for name in used
             ],
         )
-        model = helper.make_model(graph, producer_name="wavefill", opset_imports=[helper.make_opsetid("", OPSET)])
-        model.ir_version = IR_VERSION
+        model = helper.make_model(graph, producer_name="wavefill", opset_imports=[helper.make_opsetid("", opset)])
+        model.ir_version = IR_VERSIONS[opset]
         model = after(model, common.DeduplicateHashedInitializersPass())
         del model.graph.value_info[:]  # onnx_ir states the types of constants there once more
         helper.set_model_props(model, dict(sorted(metadata.items())))

@@ -43,6 +43,7 @@ def inspect(model: ModelProto) -> Inspection:
         macs=operators.count_macs(found),
         operators=operators.count_types(found),
         coverage=operators.integer_coverage(found, pairs=True).by_kind() if operators.is_quantised(found) else None,
+        byte_weights=operators.byte_weights(found),
     )
 
 

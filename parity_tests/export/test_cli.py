@@ -208,6 +208,13 @@ def test_missing_toolkit_is_exit_3(cli, fake):
     assert cli.make("--no-check") == 0
 
 
+def test_what_a_format_does_not_have_is_refused_before_any_work(cli):
+    for arguments in (["--scheme", "w8a16"], ["--scheme", "fp32", "--scheme", "w8a16", "--dry-run"]):
+        assert cli("coreml", *arguments, "--checkpoint", cli.checkpoint, "--out", cli.out) == 2
+        assert "coreml: w8a16: Core ML's quantize operator stores int8 and uint8, no 16 bits" in cli.stderr
+        assert cli.left == []
+
+
 def test_list_has_a_row_for_every_cell(cli):
     assert cli("list") == 0
     assert len(cli.stdout.splitlines()) == 1 + len(BACKENDS) * len(SCHEMES)

@@ -54,7 +54,7 @@ def figures(runner, spoil, wanted, probe_set):
 def test_every_scheme_has_its_bar():
     assert TOLERANCES.keys() == SCHEMES.keys()
     assert all(bar.reason for bar in TOLERANCES.values())
-    assert BETWEEN_BACKENDS_DB.keys() == {name for name, scheme in SCHEMES.items() if scheme.calibrated}
+    assert BETWEEN_BACKENDS_DB.keys() == {name for name, scheme in SCHEMES.items() if scheme.quantised}
 
 
 def test_the_bars_are_those_of_the_specification():
@@ -118,7 +118,9 @@ def test_planted_errors_are_caught_in_every_scheme(runner, wanted, probe_set, sp
     assert misses(figures(runner, spoil, wanted, probe_set), scheme)
 
 
-@pytest.mark.parametrize(("scheme", "caught", "passed"), [("fp32", 1, 0), ("fp16", 2, 1), ("w8a8", 5, 3)])
+@pytest.mark.parametrize(
+    ("scheme", "caught", "passed"), [("fp32", 1, 0), ("fp16", 2, 1), ("w8", 2, 0), ("w8a16", 1, 0), ("w8a8", 5, 3)]
+)
 def test_noise_is_measured_against_the_bar(runner, wanted, probe_set, scheme, caught, passed):
     """Uniform noise of +-n levels has a PSNR of 49.9 dB (n = 1), 45.1 (2), 42.1 (3), 38.1 (5)."""
     assert misses(figures(runner, fakes.noise(caught), wanted, probe_set), scheme)

@@ -13,10 +13,10 @@ from export.program import Program
 from export.reference import TorchBackend
 from export.runtimes import RUNTIMES
 from quantize.coverage import expected_counts
+from quantize.schemes import Scheme
 
 Spoil = Callable[[Array, Array, Array], Array]
 """(image, mask, result) -> what the artefact returns instead."""
-
 
 PROGRAMS: dict[str, Program] = {}
 """What was converted in this process; the model file names its program."""
@@ -35,6 +35,7 @@ class FakeBackend:
 
     name: str = "onnx"
     minimum_target: str = "this test"
+    later_targets: dict[str, str] = field(default_factory=dict)
     spoil: Spoil = lambda image, mask, result: result
     during_convert: Callable[[Path], object] = lambda folder: None
     content: bytes = b"weights"
@@ -52,6 +53,9 @@ class FakeBackend:
 
     def unavailable(self, action: Action) -> str | None:
         return self.missing.get(action)
+
+    def unsupported(self, scheme: Scheme) -> str | None:
+        return None
 
     def convert(self, program: Program, folder: Path) -> None:
         self.converted += 1

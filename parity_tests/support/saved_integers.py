@@ -1,4 +1,4 @@
-"""The integers of a saved w8a8 file: of every convolution, its weights, bias and the number formats around it."""
+"""The integers of a saved w8a8, w8a16 or w8 file: of every convolution, its weights, bias and the number formats around it."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -15,7 +15,7 @@ QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 
 
 class Stored(NamedTuple):
-    """One convolution, hashable; activations as int8 with their zero point."""
+    """One convolution, hashable; activations as int8 or int16 with their zero point."""
 
     weights: bytes  # int8, (outputs, inputs / groups, kh, kw)
     scales: bytes  # float32
@@ -45,7 +45,7 @@ def of_table(reference: IntegerReference, table) -> Counter:
 
 
 def of_onnx(path) -> Counter:
-    """uint8 activations, shifted back by 128."""
+    """uint8 activations, shifted back by 128, or uint16 ones by 32768."""
     graph = Graph.of(read_model(path))
     found = Counter()
     for conv in (node for node in graph.nodes if node.op_type == "Conv"):
@@ -57,8 +57,9 @@ def of_onnx(path) -> Counter:
         assert behind.op_type == QUANTISE
         x, w, b = ([graph.constants.get(name) for name in source.input] for source in sources)
         y = [graph.constants[name] for name in behind.input[1:]]
-        assert x[2].dtype == y[1].dtype == np.uint8
-        found[_stored(w[0], w[1], b[0], (x[1], int(x[2]) - 128), (y[0], int(y[1]) - 128))] += 1
+        assert x[2].dtype == y[1].dtype
+        half = {"uint8": 128, "uint16": 32768}[x[2].dtype.name]
+        found[_stored(w[0], w[1], b[0], (x[1], int(x[2]) - half), (y[0], int(y[1]) - half))] += 1
     return found
 
 
@@ -76,7 +77,8 @@ def of_litert(path) -> Counter:
             continue
         weights = np.frombuffer(bytes(model.buffers[w.buffer].data), np.int8).reshape(flatbuffer.shape(w))
         weights = weights.transpose(0, 3, 1, 2) if name == "CONV_2D" else weights.transpose(3, 0, 1, 2)
-        bias = np.frombuffer(bytes(model.buffers[b.buffer].data), np.int32)
+        assert flatbuffer.tensor_type(b) == {"int8": "int32", "int16": "int64"}[flatbuffer.tensor_type(x)]
+        bias = np.frombuffer(bytes(model.buffers[b.buffer].data), flatbuffer.tensor_type(b))
         formats = [(t.quantization.scale[0], t.quantization.zeroPoint[0]) for t in (x, y)]
         assert not np.any(w.quantization.zeroPoint)
         found[_stored(weights, w.quantization.scale, bias, *formats)] += 1
@@ -127,3 +129,53 @@ def in_half(stored: Counter) -> Counter:
             for one, count in stored.items()
         }
     )
+
+
+# ---------------------------------------------------------------- w8: weights alone
+
+
+def weights_of_onnx(path) -> Counter:
+    """(integers, scales) of every weight that is stored in 8 bits."""
+    graph = Graph.of(read_model(path))
+    found = Counter()
+    for conv in (node for node in graph.nodes if node.op_type == "Conv"):
+        product = graph.producer(conv.input[1])
+        if product is None:
+            continue  # a Haar transform, in float
+        assert product.op_type == "Mul"
+        (cast,) = (graph.producer(name) for name in product.input if name not in graph.constants)
+        found[_weight(graph.constants[cast.input[0]], graph.constants[product.input[1]])] += 1
+    return found
+
+
+def weights_of_litert(path) -> Counter:
+    """The same, from the tensors behind DEQUANTIZE."""
+    model = flatbuffer.read(path)
+    graph = flatbuffer.graph(model)
+    widened = {int(o.outputs[0]): o for o in graph.operators if flatbuffer.operator_name(model, o) == "DEQUANTIZE"}
+    found = Counter()
+    for operator in graph.operators:
+        name = flatbuffer.operator_name(model, operator)
+        source = widened.get(int(operator.inputs[1])) if name in ("CONV_2D", "DEPTHWISE_CONV_2D") else None
+        stored = graph.tensors[source.inputs[0]] if source is not None else None
+        if stored is None or flatbuffer.tensor_type(stored) != "int8":
+            continue
+        values = np.frombuffer(bytes(model.buffers[stored.buffer].data), np.int8).reshape(flatbuffer.shape(stored))
+        values = values.transpose(0, 3, 1, 2) if name == "CONV_2D" else values.transpose(3, 0, 1, 2)
+        assert stored.quantization.quantizedDimension == (0 if name == "CONV_2D" else 3)
+        found[_weight(values, stored.quantization.scale)] += 1
+    return found
+
+
+def weights_of_coreml(path) -> Counter:
+    """The same; scales are in half precision."""
+    found = Counter()
+    for op in read_program(path).function.operations:
+        if op.op_type == "constexpr_affine_dequantize":
+            assert not np.any(op.inputs["zero_point"].val)
+            found[_weight(op.inputs["quantized_data"].val, op.inputs["scale"].val)] += 1
+    return found
+
+
+def _weight(integers, scales) -> tuple[bytes, bytes]:
+    return np.ascontiguousarray(integers, np.int8).tobytes(), np.asarray(scales, np.float32).tobytes()

@@ -12,11 +12,11 @@ SMALL = ModelSpec("small", (8, 12, 16), (1, 1, 1), plain_levels=2)
 
 
 @cache
-def small_generator(seed: int = 0) -> Generator:
+def small_generator(seed: int = 0, spec: ModelSpec = SMALL) -> Generator:
     """Random weights; gains raised, so that fills span 0..255 and beyond."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        generator = Generator(SMALL)
+        generator = Generator(spec)
         with torch.no_grad():
             for name, parameter in generator.named_parameters():
                 if name.endswith("bias"):

@@ -9,6 +9,7 @@ from export.program import Program
 from models.generator import Generator
 from parity_tests.support.formats.coreml_cells import (
     BACKEND,
+    MADE,
     SHA256,
     SIZE,
     TINY,
@@ -28,8 +29,8 @@ def generator() -> Generator:
 @pytest.fixture(scope="session")
 def programs(generator: Generator) -> dict[str, Program]:
     table = calibrated(generator, SIZE)
-    tables = {name: table if scheme.calibrated else None for name, scheme in SCHEMES.items()}
-    return {name: Program(generator, SIZE, scheme, "uint8", SHA256, tables[name]) for name, scheme in SCHEMES.items()}
+    tables = {name: table if SCHEMES[name].calibrated else None for name in MADE}
+    return {name: Program(generator, SIZE, SCHEMES[name], "uint8", SHA256, tables[name]) for name in MADE}
 
 
 @pytest.fixture(scope="session")

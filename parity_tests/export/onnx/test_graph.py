@@ -7,7 +7,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from export.onnx.backend import build_model
-from export.onnx.graph import IR_VERSION, OPSET, Graph, value_shapes
+from export.onnx.graph import IR_VERSION, IR_VERSIONS, OPSET, WIDE_OPSET, Graph, value_shapes
 from export.onnx.names import core_trace, module_label, name_nodes
 from models.generator import fold
 from models.spec import TWO_LEVEL_GAINS
@@ -16,7 +16,11 @@ from models.wavelet import inverse_wavelet_packet, synthesis_matrix
 from parity_tests.support.formats.onnx_cells import HASH, SIZE, small_program
 from parity_tests.support.small import SMALL, small_generator
 
-SCHEMES = ("fp32", "fp16", "w8a8")
+SCHEMES = ("fp32", "fp16", "w8", "w8a16", "w8a8")
+
+
+LARGEST = {"w8": 127, "w8a16": 127, "w8a8": 63}
+"""Magnitude of a weight's integer."""
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +48,12 @@ def test_weights_belong_to_the_convolutions_they_are_named_after(models, scheme)
     for name, module in fold(small_generator(), SIZE, SIZE).named_modules():
         if isinstance(module, torch.nn.Conv2d):
             weight, label = module.weight.numpy(), module_label(name)
-            if scheme == "w8a8":
-                scale = constants[f"core/{label}/weight/DequantizeLinear.scale"].reshape(-1, 1, 1, 1)
-                integers = constants[f"core/{label}/weight/DequantizeLinear.input"]
+            if scheme in LARGEST:
+                names = ("Mul.1", "Cast.0") if scheme == "w8" else ("DequantizeLinear.scale", "DequantizeLinear.input")
+                scale, integers = (constants[f"core/{label}/weight/{name}"] for name in names)
+                scale = scale.reshape(-1, 1, 1, 1)
                 assert integers.dtype == np.int8
-                assert np.abs(integers).max() == 63
+                assert np.abs(integers).max() == LARGEST[scheme]
                 assert np.abs(integers * scale - weight).max() <= scale.max() / 2 * (1 + 1e-5)
             else:
                 saved = constants[f"core/{label}.weight"]
@@ -59,7 +64,11 @@ def test_weights_belong_to_the_convolutions_they_are_named_after(models, scheme)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_model_says_what_it_must_and_nothing_else(models, scheme):
     model = models[scheme]
-    assert (model.ir_version, [(entry.domain, entry.version) for entry in model.opset_import]) == (IR_VERSION, [("", OPSET)])
+    opset = WIDE_OPSET if scheme == "w8a16" else OPSET
+    assert (model.ir_version, [(entry.domain, entry.version) for entry in model.opset_import]) == (
+        IR_VERSIONS[opset],
+        [("", opset)],
+    )
     assert (model.producer_name, model.producer_version, model.graph.doc_string) == ("wavefill", "", "")
     assert {entry.key: entry.value for entry in model.metadata_props} == small_program(scheme).metadata("NHWC")
     assert not model.functions

@@ -62,8 +62,8 @@ def converted(program: Program, folder: Path) -> Path:
 
 
 def eager(program: Program, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The reference: the trained generator in float32 for float schemes, the quantised program for w8a8."""
-    module = program.module(Uint8Shell) if program.calibration else Uint8Shell(program.generator)
+    """The reference: the trained generator in float32 for float schemes, the quantised program for the others."""
+    module = program.module(Uint8Shell) if program.scheme.quantised else Uint8Shell(program.generator)
     with torch.inference_mode():
         return module(torch.from_numpy(image), torch.from_numpy(mask))["result"].numpy()
 
