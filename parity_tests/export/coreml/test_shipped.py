@@ -9,7 +9,7 @@ from export.coreml.inspect import integer_coverage
 from export.program import Program
 from models.checkpoint import SHIPPED, load_checkpoint, sha256
 from parity_tests.support.formats.coreml_cells import BACKEND, MINIMUM_PSNR, photo, psnr_in_hole, reference
-from quantize.schemes import SCHEMES
+from quantize.schemes import DEFAULT_SCHEMES, SCHEMES
 from quantize.table import QuantizationTable, calibration_path
 
 BYTES = {"fp32": 6.5e6, "fp16": 3.3e6, "w8a8": 2.0e6}
@@ -19,7 +19,7 @@ COUNTS = {"add": 26, "conv": 67, "resize": 5}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", DEFAULT_SCHEMES)
 def test_shipped_checkpoint(scheme: str, shipped_artifacts: Path) -> None:
     size, table = 256, None
     if SCHEMES[scheme].calibrated:

@@ -25,6 +25,7 @@ from parity_tests.support.formats.onnx_cells import (
     shipped_program,
     small_program,
 )
+from quantize.schemes import DEFAULT_SCHEMES
 
 ROOT = Path(__file__).parents[3]
 SCHEMES = ("fp32", "fp16", "w8", "w8a16", "w8a8")
@@ -218,7 +219,7 @@ def test_bytes_do_not_depend_on_process_or_folder(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", DEFAULT_SCHEMES)
 def test_shipped_network(shipped_artifacts, scheme):
     program = shipped_program(scheme)
     model = shipped_artifacts / f"wavefill-s-256-onnx-{scheme}" / OnnxBackend.model_file

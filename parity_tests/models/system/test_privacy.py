@@ -166,6 +166,7 @@ COMMANDS = {
 """Each by itself, after ``export onnx``; in this order, so that later ones meet the artefacts of all backends."""
 UNWATCHED = {
     "teacher": "takes minutes, and uses nothing that is not here",
+    "upscale": "takes minutes; its fills are those of `models teacher inpaint`",
     "phone": "is a server; that its page asks nobody else is seen in a browser (parity_tests/benchmarks/phone/test_page.py)",
     "adb": "starts a program that talks to a phone",
     "arm": "starts an emulator",
