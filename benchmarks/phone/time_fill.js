@@ -1,7 +1,8 @@
 // Times the fill of one large window without its network: node benchmarks/phone/time_fill.js [another/fill.mjs ...]
 //
 // A made picture of 690 x 690 pixels with a hole of 345 x 345; the network's answer is a blur. Every file that is named is timed
-// beside fill.js, in turns, and has to make the same bytes. Medians of 20 after 3 that warm up.
+// beside fill.js, in turns, and has to make the same bytes. Medians of 20 after 3 that warm up. Beside it the same less the fill
+// without detail, which scales down and up only: what tone, detail and seam take.
 
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -27,7 +28,7 @@ for (let y = 0, i = 0; y < SIDE; y++)
 const run = async (image) => image.map((_, i) => 128 + 60 * Math.sin(i / 3 / SIZE / 40) + 20 * Math.sin(((i / 3) % SIZE) / 30));
 
 const fills = await Promise.all(files.map(async (file) => (await import(pathToFileURL(path.resolve(file)))).inpaint));
-const times = files.map(() => []);
+const times = files.map(() => []), plain = files.map(() => []);
 let expected = null, different = 0;
 for (let round = 0; round < WARM + ROUNDS; round++)
   for (const [number, inpaint] of fills.entries()) {
@@ -37,15 +38,19 @@ for (let round = 0; round < WARM + ROUNDS; round++)
       asked += performance.now() - before;
       return answer;
     };
-    const start = performance.now();
+    let start = performance.now();
     const { data } = await inpaint(photo, mask, timed, SIZE);
     if (round >= WARM) times[number].push(performance.now() - start - asked);
+    (asked = 0), (start = performance.now());
+    await inpaint(photo, mask, timed, SIZE, { parameters: null });
+    if (round >= WARM) plain[number].push(performance.now() - start - asked);
     expected ??= data;
     if (!data.every((value, i) => value === expected[i])) different++;
   }
 for (const [number, file] of files.entries()) {
-  const sorted = times[number].sort((a, b) => a - b);
-  console.log(`${path.relative(".", file)}: ${sorted[ROUNDS / 2].toFixed(1)} ms, least ${sorted[0].toFixed(1)}`);
+  const [whole, bare] = [times[number], plain[number]].map((found) => found.sort((a, b) => a - b));
+  const detail = `without scaling ${(whole[ROUNDS / 2] - bare[ROUNDS / 2]).toFixed(1)}, least ${(whole[0] - bare[0]).toFixed(1)}`;
+  console.log(`${path.relative(".", file)}: ${whole[ROUNDS / 2].toFixed(1)} ms, least ${whole[0].toFixed(1)}; ${detail}`);
 }
 if (different) console.log(`${different} fills are DIFFERENT`);
 process.exitCode = different ? 1 : 0;
