@@ -83,3 +83,11 @@ def weight_integers(weight: NDArray[np.float32], scales: NDArray[np.float32], la
     """
     inverse = (np.float32(1) / scales.astype(np.float32)).reshape(-1, *(1,) * (weight.ndim - 1))
     return np.clip(np.rint(weight.astype(np.float32) * inverse), -largest, largest).astype(np.int8)
+
+
+def quantised_weight(
+    weight: NDArray[np.float32], bias: NDArray[np.float32], entry_scale: float, largest: int = WEIGHT_MAX
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Scales and integers of a convolution's weight, with room for its bias; arguments as for the functions above."""
+    scales = with_room_for_bias(weight_scales(weight, largest), bias, entry_scale)
+    return scales, weight_integers(weight, scales, largest)

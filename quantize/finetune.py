@@ -8,7 +8,7 @@ scales of activations stay those of the calibration; those of weights follow the
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from models.checkpoint import sha256
 from models.generator import Generator, NormalisedConv2d, with_plain_convolutions
 from models.training.student import Student
-from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, weight_integers, weight_scales, with_room_for_bias
-from quantize.algorithms.groups import groups
+from quantize.affine import ACTIVATION_MAX, ACTIVATION_MIN, quantised_weight
 from quantize.coverage import STEM_INPUT
 from quantize.integer_modules import on_integers
 from quantize.kept import plan, spec_items
@@ -43,7 +42,7 @@ class QuantisedForward:
     def __init__(self, generator: Generator, table: QuantizationTable) -> None:
         self._plain = with_plain_convolutions(generator)
         self._table = table
-        self._factors = _factors(generator, table)
+        self._changes = table.changes.by_layer(generator)
         self._entries = entries(self._plain)
         stored = plan(spec_items(generator.spec), table.float_layers)
         self._weights, self._stored = stored.weights, stored.tensors
@@ -62,16 +61,16 @@ class QuantisedForward:
         for name, layer in generator.named_modules():
             if not isinstance(layer, NormalisedConv2d):
                 continue
-            by = self._factors[name]
             # Folded and changed as for deployment (models.generator.fold, Changes.applied).
-            weight = layer.effective_weight(torch.float64).to(layer.weight.dtype) * by.weight.to(layer.weight.device)
-            bias = layer.bias * by.bias.to(layer.bias.device) + by.offset.to(layer.bias.device)
+            weight: Tensor = layer.effective_weight(torch.float64).to(layer.weight.dtype)
+            bias: Tensor = layer.bias
+            if name in self._changes:
+                weight, bias = self._changes[name].weight(weight), self._changes[name].bias(bias)
             if f"{name}.weight" in self._weights:
                 entry = self._table.activations[self._entries[name]]
-                scales = with_room_for_bias(weight_scales(_numpy(weight)), _numpy(bias), entry.scale)
-                integers = torch.from_numpy(weight_integers(_numpy(weight), scales)).to(weight.device).float()
-                factors = torch.from_numpy(scales).to(weight.device)
-                weight = straight_through(weight, integers * factors.view(-1, 1, 1, 1))
+                found_scales, integers = quantised_weight(_numpy(weight), _numpy(bias), entry.scale)
+                factors = torch.from_numpy(found_scales).to(weight.device)
+                weight = straight_through(weight, torch.from_numpy(integers).to(factors) * factors.view(-1, 1, 1, 1))
                 if self._entries[name] in self._stored:  # integers in: the bias is added to their accumulator
                     bias = straight_through(bias, on_integers(bias.detach(), entry.scale * factors.double()))
             found[f"{name}.weight"], found[f"{name}.bias"] = weight, bias
@@ -94,42 +93,6 @@ def _rounding(form: Activation) -> Callable[[nn.Module, object, Tensor], Tensor]
         return torch.fake_quantize_per_tensor_affine(output, form.scale, form.zero_point, ACTIVATION_MIN, ACTIVATION_MAX)
 
     return hook
-
-
-@dataclass(frozen=True)
-class _Factors:
-    """What a table's changes multiply a convolution's weight and bias by, and add to the bias."""
-
-    weight: Tensor
-    bias: Tensor
-    offset: Tensor
-
-
-def _factors(generator: Generator, table: QuantizationTable) -> Mapping[str, _Factors]:
-    found = {}
-    for name, layer in generator.named_modules():
-        if isinstance(layer, NormalisedConv2d):
-            outputs = layer.out_channels
-            found[name] = _Factors(torch.ones(outputs, 1, 1, 1), torch.ones(outputs), torch.zeros(outputs))
-    known = {group.name: group for group in groups(generator.spec)}
-    for group, powers in table.changes.exponents.items():
-        if group not in known:
-            raise ValueError(f"calibration does not fit this network: it has no channels {group!r} to scale")
-        by = torch.exp2(torch.tensor(powers, dtype=torch.float32))
-        for maker in known[group].makers:
-            one = found[maker]
-            found[maker] = dataclasses.replace(one, weight=one.weight * by.view(-1, 1, 1, 1), bias=one.bias * by)
-        for reader in known[group].readers:
-            layer, one = generator.get_submodule(reader), found[reader]
-            assert isinstance(layer, NormalisedConv2d)
-            # Of a depthwise convolution, output channel c reads input channel c alone.
-            shape = (-1, 1, 1, 1) if layer.groups > 1 else (1, -1, 1, 1)
-            found[reader] = dataclasses.replace(one, weight=one.weight / by.view(shape))
-    for name, corrections in table.changes.biases.items():
-        if name not in found:
-            raise ValueError(f"calibration does not fit this network: {name!r} is no convolution of it")
-        found[name] = dataclasses.replace(found[name], offset=torch.tensor(corrections, dtype=torch.float32))
-    return found
 
 
 def table_of(generator: Generator, checkpoint_sha256: str, table: QuantizationTable, record: dict[str, Any]) -> QuantizationTable:

@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 from models.generator import Generator, fold, with_plain_convolutions
-from quantize.affine import WEIGHT_MAX, weight_integers, weight_scales, with_room_for_bias
+from quantize.affine import WEIGHT_MAX, quantised_weight
 from quantize.algorithms.changes import Changes
 from quantize.coverage import with_operands
 from quantize.lowering import prepared
@@ -87,9 +87,9 @@ def weight_formats(network: Generator, activations: Mapping[str, Activation], la
     parameters = {name: value.detach().numpy() for name, value in network.named_parameters()}
     found = {}
     for layer, entry in entries(network).items():
-        weight = parameters[f"{layer}.weight"]
-        scales = with_room_for_bias(weight_scales(weight, largest), parameters[f"{layer}.bias"], activations[entry].scale)
-        found[f"{layer}.weight"] = Weight(tuple(scales.tolist()), integers_sha256(weight_integers(weight, scales, largest)))
+        weight, bias = (parameters[f"{layer}.{part}"] for part in ("weight", "bias"))
+        scales, integers = quantised_weight(weight, bias, activations[entry].scale, largest)
+        found[f"{layer}.weight"] = Weight(tuple(scales.tolist()), integers_sha256(integers))
     return found
 
 

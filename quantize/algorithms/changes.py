@@ -2,10 +2,10 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.generator import Generator
 from quantize.algorithms.groups import groups
@@ -39,26 +39,62 @@ class Changes:
         if not self.exponents and not self.biases:
             return network
         changed = copy.deepcopy(network)
+        for name, change in self.by_layer(changed).items():
+            layer = convolution(changed, name)
+            layer.weight.data, _bias(layer).data = change.weight(layer.weight.data), change.bias(_bias(layer).data)
+        return changed
+
+    def by_layer(self, network: Generator) -> "dict[str, LayerChange]":
+        """What becomes of the parameters of each convolution that is changed, by module path.
+
+        Args:
+            network: as trained, or with plain convolutions.
+
+        Raises:
+            ValueError: as for :meth:`applied`.
+        """
+        found: dict[str, LayerChange] = {}
         known = {group.name: group for group in groups(network.spec)}
         for name, powers in self.exponents.items():
             if name not in known:
                 raise ValueError(f"calibration does not fit this network: it has no channels {name!r} to scale")
             factors = torch.exp2(torch.tensor(powers, dtype=torch.float32))
             for maker in known[name].makers:
-                layer = convolution(changed, maker)
-                _fits(name, len(powers), len(layer.weight))
-                layer.weight.data *= factors.view(-1, 1, 1, 1)
-                _bias(layer).data *= factors
+                _fits(name, len(powers), len(convolution(network, maker).weight))
+                change = found.get(maker, LayerChange())
+                found[maker] = replace(change, weights=change.weights * factors.view(-1, 1, 1, 1), biases=change.biases * factors)
             for reader in known[name].readers:
-                layer = convolution(changed, reader)
                 # Of a depthwise convolution, output channel c reads input channel c alone.
-                shape = (-1, 1, 1, 1) if layer.groups > 1 else (1, -1, 1, 1)
-                layer.weight.data /= factors.view(shape)
+                shape = (-1, 1, 1, 1) if convolution(network, reader).groups > 1 else (1, -1, 1, 1)
+                change = found.get(reader, LayerChange())
+                found[reader] = replace(change, weights=change.weights / factors.view(shape))
         for name, corrections in self.biases.items():
-            layer = convolution(changed, name)
-            _fits(name, len(corrections), len(_bias(layer)))
-            _bias(layer).data += torch.tensor(corrections, dtype=torch.float32)
-        return changed
+            _fits(name, len(corrections), len(_bias(convolution(network, name))))
+            found[name] = replace(found.get(name, LayerChange()), added=torch.tensor(corrections, dtype=torch.float32))
+        return found
+
+
+@dataclass(frozen=True)
+class LayerChange:
+    """What becomes of one convolution's parameters; a new one changes nothing.
+
+    Attributes:
+        weights: factors of the weight, powers of two that broadcast to its shape.
+        biases: factors of the bias, likewise.
+        added: to the bias, after it was multiplied.
+    """
+
+    weights: Tensor = field(default_factory=lambda: torch.ones(1))
+    biases: Tensor = field(default_factory=lambda: torch.ones(1))
+    added: Tensor = field(default_factory=lambda: torch.zeros(1))
+
+    def weight(self, value: Tensor) -> Tensor:
+        """(outputs, inputs / groups, kh, kw) -> the same, changed."""
+        return value * self.weights.to(value.device)
+
+    def bias(self, value: Tensor) -> Tensor:
+        """(outputs,) -> the same, changed."""
+        return value * self.biases.to(value.device) + self.added.to(value.device)
 
 
 def convolution(network: nn.Module, name: str) -> nn.Conv2d:
@@ -73,7 +109,7 @@ def convolution(network: nn.Module, name: str) -> nn.Conv2d:
     return found
 
 
-def _bias(layer: nn.Conv2d) -> torch.Tensor:
+def _bias(layer: nn.Conv2d) -> Tensor:
     assert layer.bias is not None
     return layer.bias
 
