@@ -76,6 +76,11 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the holes (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, required=True, metavar="FILE", help="network of a perceptual distance")
     add_network_options(parser)
+    add_output_options(parser)
+
+
+def add_output_options(parser: Parser) -> None:
+    """``--images`` and ``--json``."""
     parser.add_argument("--images", type=Path, metavar="DIR", help="write every fill here, as PNG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every photo")
 

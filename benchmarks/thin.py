@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from benchmarks.fill import add_network_options, chosen_network
+from benchmarks.fill import add_network_options, add_output_options, chosen_network
 from models.commands.inpaint import DETAIL
 from models.data.photos import find_photos
 from models.evaluation.metrics.pixels import hole_psnr
@@ -76,8 +76,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the holes (default: %(default)s)")
     parser.add_argument("--limit", type=whole(1), metavar="N", help="use only the first N photos")
     add_network_options(parser)
-    parser.add_argument("--images", type=Path, metavar="DIR", help="write every fill here, as PNG")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every photo")
+    add_output_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

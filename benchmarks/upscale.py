@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.fill import CROP, LAGS, Figures, blob_hole, measured
+from benchmarks.fill import CROP, LAGS, Figures, add_output_options, blob_hole, measured
 from benchmarks.host import describe_host, host_lines
 from models.commands.inpaint import DEFAULT_SIZE, checkpoint_network
 from models.data.photos import find_photos
@@ -75,8 +75,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of holes and noise (default: %(default)s)")
     parser.add_argument("--limit", type=whole(1), metavar="N", help="use only the first N photos")
     parser.add_argument("--threads", type=whole(1), default=1, metavar="N", help="CPU threads (default: %(default)s)")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="write every fill here, as PNG")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every photo")
+    add_output_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,15 +11,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.conventions import MASK_THRESHOLD, PIXEL_MAX
+from models.fill.arrays import Bools, Pixels
 from models.fill.resample import known_means
 from models.fill.windows import Run
-
-Pixels = NDArray[np.uint8]
-Bools = NDArray[np.bool_]
 
 MOST_PROJECTIONS = 20
 """Back projections at most; after three or four of them the means of a photograph's fill are half a level from those wanted."""
