@@ -1,4 +1,4 @@
-"""``python -m models {train,inpaint,evaluate,info}``.
+"""``python -m models``: train, measure and run networks.
 
 A verb's module is imported only when that verb is asked for: help is instant, and no verb needs another's packages.
 """
@@ -20,6 +20,12 @@ def _distill() -> ModuleType:
     from models.commands import distill
 
     return distill
+
+
+def _grow() -> ModuleType:
+    from models.commands import grow
+
+    return grow
 
 
 def _inpaint() -> ModuleType:
@@ -56,6 +62,7 @@ VERBS = {
     # verb      imports the module with add_arguments(parser) and main(args)   help
     "train": (_train, "train a generator on a folder of photos"),
     "distill": (_distill, "train a generator on photos and on a larger one's fills"),
+    "grow": (_grow, "begin a larger generator as a trained smaller one"),
     "inpaint": (_inpaint, "fill the hole of a photo of any size"),
     "masks": (_masks, "draw masks for an evaluation and fix them in a file"),
     "evaluate": (_evaluate, "measure fills against true photos, beside classical baselines"),

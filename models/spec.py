@@ -107,6 +107,7 @@ SPECS: dict[str, ModelSpec] = {
     for spec in (
         # name          widths by level (64x64 ... 2x2 at 256)        blocks by level
         ModelSpec("wavefill-s", (32, 64, 96, 128, 128, 128), (2, 2, 2, 2, 2, 1), noise_channels=2),
+        ModelSpec("wavefill-s-wide", (48, 80, 128, 192, 192, 192), (2, 2, 2, 2, 2, 1), noise_channels=2),
         ModelSpec("wavefill-m", (56, 112, 160, 224, 224, 224), (2, 2, 3, 3, 3, 3), noise_channels=2),
     )
 }
