@@ -1,7 +1,7 @@
 """Fill: what detail copied from the photo gains over scaling the network's fill up, on photos larger than the network.
 
-Each photo gets one blob hole of a given size, away from its border. Native 256-pixel crops that cover the hole are compared with
-the photo's; nothing is scaled.
+Each photo gets one blob hole of a given size, away from its border; or, with --outpaint, a strip at one of its sides is cut off and
+the rest widened again by a quarter. Native 256-pixel crops that cover what is filled are compared with the photo's; nothing is scaled.
 """
 
 import argparse
@@ -26,6 +26,8 @@ from models.evaluation.metrics.pixels import hole_psnr
 from models.evaluation.metrics.transfer import border_step, repetition
 from models.features.perceptual import ImageDistance, PerceptualNetwork
 from models.fill.arrays import Bools
+from models.fill.outpaint import SIDES, Margins, outpaint
+from models.fill.parameters import WIDENING
 from models.fill.window import bounding_box
 from models.fill.windows import Run, inpaint
 from models.photo.images import Pixels, check_place, read_photo
@@ -37,10 +39,14 @@ from models.system.text_table import table
 SUMMARY = "what detail from the photo gains over scaling the network's fill up, on large photos"
 EXAMPLES = (
     "python -m benchmarks fill --data large/ --hole 320 --perceptual squeezenet1_1.safetensors",
+    "python -m benchmarks fill --data large/ --outpaint --perceptual squeezenet1_1.safetensors",
     "python -m benchmarks fill --data large --hole 120 --perceptual n.safetensors --artifact artifacts/wavefill-s-256-onnx-w8a8",
 )
 CROP = 256
+WIDENED = 4
+"""``--outpaint`` adds this part of what is left of the photo's length."""
 LAGS = (8, 16, 32)
+_OUTPAINTED = (WIDENED + 1) * 2 * max(LAGS)  # in a narrower strip repetition cannot be measured
 _DRAWN = 128
 """Blobs are drawn at this size and scaled to the hole's."""
 
@@ -72,6 +78,9 @@ def add_arguments(parser: Parser) -> None:
     # In a smaller hole repetition cannot be measured.
     parser.add_argument(
         "--hole", type=whole(2 * max(LAGS)), default=320, metavar="N", help="side of the holes in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--outpaint", action="store_true", help="no holes: a strip at each photo's left, right, top or bottom in turn is outpainted"
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the holes (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, required=True, metavar="FILE", help="network of a perceptual distance")
@@ -108,22 +117,28 @@ def run(arguments: argparse.Namespace) -> int:
     rows: dict[str, dict[str, Figures]] = {}
     for index, path in enumerate(tqdm(paths, desc="fill", unit="photo", disable=None)):
         photo = read_photo(path).pixels
-        if min(photo.shape[:2]) < max(2 * arguments.hole, CROP):
-            note(f"{path}: {photo.shape[1]} x {photo.shape[0]} pixels are too few for a hole of {arguments.hole}; left out")
+        needed = _OUTPAINTED if arguments.outpaint else max(2 * arguments.hole, CROP)
+        if min(photo.shape[:2]) < needed:
+            note(f"{path}: {photo.shape[1]} x {photo.shape[0]} pixels, {needed} in both directions are needed; left out")
             continue
-        hole = blob_hole(photo.shape, arguments.hole, arguments.seed + index)
+        side = SIDES[(arguments.seed + index) % len(SIDES)]
+        hole = strip(photo.shape, side) if arguments.outpaint else blob_hole(photo.shape, arguments.hole, arguments.seed + index)
         rows[path.name] = {}
         for name, (_, parameters) in DETAIL.items():
             start = time.perf_counter()
-            mask = hole.astype(np.uint8) * np.uint8(255)
-            result = inpaint(photo, mask, network, size, parameters=parameters)
+            if arguments.outpaint:
+                wide = parameters and WIDENING
+                result = outpaint(_kept(photo, hole), _margins(hole, side), network, size, parameters=wide)
+            else:
+                mask = hole.astype(np.uint8) * np.uint8(255)
+                result = inpaint(photo, mask, network, size, parameters=parameters)
             ms = 1000 * (time.perf_counter() - start)
             rows[path.name][name] = measured(result, photo, hole, distance, ms)
             if arguments.images:
                 Image.fromarray(result).save(arguments.images / f"{path.stem}-{name}.png")
     if not rows:
-        raise ValueError(f"{arguments.data}: no photo is large enough for a hole of {arguments.hole}")
-    print(_report(rows, arguments.hole))
+        raise ValueError(f"{arguments.data}: no photo is large enough")
+    print(_report(rows, "widened by a quarter" if arguments.outpaint else f"holes of {arguments.hole} pixels"))
     if arguments.json:
         content = {name: {arm: asdict(figures) for arm, figures in row.items()} for name, row in rows.items()}
         write_atomically(arguments.json, f"{json.dumps(content, indent=1)}\n".encode())
@@ -155,6 +170,23 @@ def blob_hole(shape: tuple[int, ...], side: int, seed: int) -> Bools:
     return hole
 
 
+def strip(shape: tuple[int, ...], side: str) -> Bools:
+    """What is cut off at one of ``SIDES``, so that the rest is widened to the photo's size by a ``WIDENED``-th of its length."""
+    hole = np.zeros(shape[:2], bool)
+    along = hole if side in ("top", "bottom") else hole.T
+    cut = len(along) // (WIDENED + 1)
+    along[slice(cut) if side in ("top", "left") else slice(len(along) - cut, None)] = True
+    return hole
+
+
+def _kept(photo: Pixels, hole: Bools) -> Pixels:
+    return np.ascontiguousarray(photo[bounding_box(~hole).slices])
+
+
+def _margins(hole: Bools, side: str) -> Margins:
+    return Margins(**{side: int(hole.any(axis=1).sum() if side in ("top", "bottom") else hole.any(axis=0).sum())})
+
+
 def measured(result: Pixels, photo: Pixels, hole: Bools, distance: ImageDistance, ms: float) -> Figures:
     """The figures of one fill of one photo, which has ``CROP`` pixels or more in both directions."""
     box = bounding_box(hole)
@@ -180,7 +212,7 @@ def _crops(low: int, high: int, length: int) -> list[int]:
     return sorted({min(max(0, first + CROP * i), length - CROP) for i in range(count)})
 
 
-def _report(rows: dict[str, dict[str, Figures]], hole: int) -> str:
+def _report(rows: dict[str, dict[str, Figures]], what: str) -> str:
     off = [row["off"] for row in rows.values()]
     lines = []
     for name in DETAIL:
@@ -200,4 +232,4 @@ def _report(rows: dict[str, dict[str, Figures]], hole: int) -> str:
             ]
         )
     heads = ["fill", "distance", "ratio", "better", "hole PSNR dB", "detail", "step", f"repetition {LAGS}", "ms"]
-    return f"{table(heads, lines)}\n{len(rows)} photos, holes of {hole} pixels, native crops of {CROP}"
+    return f"{table(heads, lines)}\n{len(rows)} photos, {what}, native crops of {CROP}"

@@ -44,7 +44,7 @@ def test_both_fills_are_measured_on_the_same_holes(call):
     code, out, err = call("--json", "figures.json", "--images", "images")
     assert code == 0
     assert "2 photos, holes of 80 pixels" in out
-    assert "small.png: 300 x 80 pixels are too few" in err
+    assert "small.png: 300 x 80 pixels, 256 in both directions are needed; left out" in err
     figures = json.loads(Path("figures.json").read_text())
     assert list(figures) == ["a.png", "b.png"]
     for row in figures.values():
@@ -53,6 +53,28 @@ def test_both_fills_are_measured_on_the_same_holes(call):
         assert row["auto"] != row["off"]
         assert row["auto"]["distance"] > 0
     assert len(list(Path("images").iterdir())) == 4
+
+
+def test_a_widened_photo_is_measured_in_what_was_cut_off(call):
+    for number in range(4):  # one for each side
+        Image.fromarray(ASTRONAUT[:328, number * 20 :][:, :331]).save(f"photos/wide{number}.png")
+    code, out, _ = call("--outpaint", "--images", "images")
+    assert code == 0
+    assert "4 photos, widened by a quarter, native crops of 256" in out
+    for number in range(4):
+        photo, result = (np.asarray(Image.open(f"{name}.png")) for name in (f"photos/wide{number}", f"images/wide{number}-auto"))
+        hole = fill.strip(photo.shape, fill.SIDES[(3 + number) % 4])  # after a.png, b.png and small.png, which are too small
+        assert np.array_equal(result[~hole], photo[~hole])
+        assert (result[hole] != photo[hole]).any(axis=1).mean() > 0.5
+
+
+@pytest.mark.parametrize("side", fill.SIDES)
+def test_a_strip_is_a_quarter_of_what_is_left(side):
+    hole = fill.strip((500, 1000, 3), side)
+    assert hole.sum() == 500 * 1000 // 5
+    edges = {"left": hole[:, 0], "right": hole[:, -1], "top": hole[0], "bottom": hole[-1]}
+    assert edges[side].all()
+    assert bounding_box(~hole).height * bounding_box(~hole).width == 500 * 1000 * 4 // 5
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -111,7 +111,7 @@ def test_what_cannot_grow_is_refused(spec, message):
 
 def test_a_shallower_network_is_refused():
     deep = dataclasses.replace(SMALL, name="deep", blocks=tuple(count + 1 for count in SMALL.blocks))
-    with pytest.raises(ValueError, match="larger has blocks .* deep has .* become smaller"):
+    with pytest.raises(ValueError, match=r"larger has blocks .* deep has .* become smaller"):
         grow(small_generator(0, deep), larger(SMALL.widths))
 
 
