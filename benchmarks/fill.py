@@ -80,7 +80,9 @@ def add_arguments(parser: Parser) -> None:
         "--hole", type=whole(2 * max(LAGS)), default=320, metavar="N", help="side of the holes in pixels (default: %(default)s)"
     )
     parser.add_argument(
-        "--outpaint", action="store_true", help="no holes: a strip at each photo's left, right, top or bottom in turn is outpainted"
+        "--outpaint",
+        action="store_true",
+        help="no holes: a strip at each photo's left, right, top or bottom in turn is outpainted",
     )
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the holes (default: %(default)s)")
     parser.add_argument("--perceptual", type=Path, required=True, metavar="FILE", help="network of a perceptual distance")

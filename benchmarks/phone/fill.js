@@ -8,7 +8,7 @@
 
 export const DEFAULTS = Object.freeze({
   band: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
-  seamLevels: 4, seamLimit: 48, coarse: 2,
+  seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
 });
 
 const CONTEXT = 2;
@@ -714,7 +714,7 @@ function oneTexture(cells, holes, known) {
 
 // ------------------------------------------------------------------------------------------------ match.py
 
-function matches(cells, reached, known, { patch, samples }) {
+function matches(cells, reached, known, { patch, samples, crowd }) {
   const side = cells.height, most = side - patch;
   if (most < 0) return null;
   const steps = [];
@@ -727,7 +727,7 @@ function matches(cells, reached, known, { patch, samples }) {
   for (const row of steps) for (const column of steps) if (inPatch(holes, row, column)) wanted.push([row, column]);
   for (let row = 0; row <= most; row++)
     for (let column = 0; column <= most; column++) if (!inPatch(unknown, row, column)) sources.push([row, column]);
-  if (!wanted.length || !sources.length) return null;
+  if (!wanted.length || !sources.length || wanted.length > crowd * sources.length) return null;
   const table = boxTable(cells.data, side, 3), dimension = 3 * samples * samples + 3;
   const parts = meansAt(table, side, floorDiv(patch, samples)), wholes = meansAt(table, side, patch);
   const [own, other] = [wanted, sources].map((corners) => described(parts, wholes, side, corners, patch, samples));

@@ -36,17 +36,17 @@ def matches(cells: Pixels, reached: Bools, known: Bools, parameters: Parameters)
         cells: (h, w, 3) uint8, means over cells: the network's in the hole, the photo's outside.
         reached: (h, w) bool: cells with hole in them.
         known: (h, w) bool: cells that lie wholly in the photo and outside the hole.
-        parameters: ``patch`` and ``samples`` are used.
+        parameters: ``patch``, ``samples`` and ``crowd`` are used.
 
     Returns:
-        None where no patch is known, or the image is smaller than one.
+        None where no patch is known, or too few for the patches to fill, or the image is smaller than one.
     """
     patch = parameters.patch
     if min(reached.shape) < patch:
         return None
     wanted = _corners(_any(reached, patch), [_steps(side, patch) for side in reached.shape])
     sources = _corners(~_any(~known, patch), [np.arange(side - patch + 1) for side in known.shape])
-    if not len(wanted) or not len(sources):
+    if not len(wanted) or not len(sources) or len(wanted) > parameters.crowd * len(sources):
         return None
     described = _descriptors(cells, parameters)
     rows, columns = (described[tuple(corners.T)].astype(np.float32) for corners in (wanted, sources))

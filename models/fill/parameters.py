@@ -28,6 +28,8 @@ class Parameters:
         seam_limit: largest correction at the border, in levels of 256.
         coarse: how many times larger cells are where a hole lies in one texture whose shapes the network does not know
             (``texture.py``); 1: never.
+        crowd: no detail where the patches to fill are more than this many times the sources, at least 1: the same few ones would
+            be shown over and over, in rows.
     """
 
     band: int = 4
@@ -44,6 +46,7 @@ class Parameters:
     seam_levels: int = 4
     seam_limit: int = 48
     coarse: int = 2
+    crowd: int = 2
 
 
 DEFAULTS = Parameters()

@@ -94,10 +94,11 @@ class Case:
 
 CASES: dict[str, Callable[[], Case]] = {
     "hole_at_full_resolution": lambda: Case(image(90, 110), disc(90, 110, 50, 60, 17), 64),
-    "hole_at_a_third": lambda: Case(image(170, 200), disc(170, 200, 90, 110, 48), 64),
+    "hole_at_a_third": lambda: Case(image(170, 200), disc(170, 200, 90, 110, 48), 64, Parameters(crowd=16)),
     "wire_and_specks": lambda: Case(image(40, 90), wire(40, 90), 64, Parameters(shallow=0)),
     "shallow_wire": lambda: Case(image(40, 90), wire(40, 90), 64),
-    "frame": lambda: Case(image(80, 70), frame(80, 70), 64),
+    "frame": lambda: Case(image(80, 70), frame(80, 70), 64, Parameters(crowd=16)),
+    "too_few_sources": lambda: Case(image(80, 70), frame(80, 70), 64),
     "without_detail": lambda: Case(image(170, 200), disc(170, 200, 80, 90, 40), 64, None),
     "small_patches": lambda: Case(
         image(75, 83),

@@ -17,7 +17,9 @@ from models.fill.parameters import DEFAULTS, Parameters
 from models.fill.window import fill_window
 
 few = settings(deadline=None, max_examples=30)
-PATCHES = [Parameters(patch=4, samples=2), Parameters(patch=4, samples=4), Parameters(patch=2, samples=1), Parameters(patch=8)]
+PATCHES = [
+    replace(p, crowd=99) for p in (Parameters(samples=2), Parameters(), Parameters(patch=2, samples=1), Parameters(patch=8))
+]
 
 
 @st.composite
@@ -113,6 +115,31 @@ def test_choices_follow_the_rule(image, parameters, weights):
     found = matches(*image, parameters)
     if found is not None:
         assert chosen_sources(found, parameters).tolist() == plainly_chosen(found, parameters)
+
+
+def test_few_sources_are_not_shown_over_and_over():
+    cells, reached = np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20), bool)
+    reached[4:, :] = True
+    known = ~reached
+    wanted = 8 * 9  # patches of 4 overlap by half: rows from 2 to 16, columns from 0 to 16
+    assert len(matches(cells, reached, known, Parameters(crowd=wanted)).sources) == 17
+    known[:, 8:] = False  # 5 sources are left
+    for crowd, found in ((wanted // 5, False), (wanted // 5 + 1, True)):
+        assert (matches(cells, reached, known, Parameters(crowd=crowd)) is not None) == found
+
+
+def test_a_hole_that_leaves_a_thin_frame_gets_no_detail():
+    rng = np.random.default_rng(0)
+    photo, hole = rng.integers(0, 256, (192, 192, 3)).astype(np.uint8), np.zeros((192, 192), bool)
+    hole[18:-18, 18:-18] = True
+
+    def flat(image, mask):
+        return np.full_like(image, 128)
+
+    inner = np.s_[60:-60, 60:-60]  # beyond what the border's seam reaches
+    fill, crowded = (fill_window(photo, hole, flat, 192, Parameters(crowd=crowd)) for crowd in (DEFAULTS.crowd, 99))
+    assert fill[inner].std() < 3
+    assert crowded[inner].std() > 20
 
 
 def test_neighbours_prefer_to_go_on():

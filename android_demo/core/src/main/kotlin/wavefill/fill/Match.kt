@@ -18,7 +18,7 @@ internal fun matches(cells: Raster, reached: BooleanArray, known: BooleanArray, 
     val sources = mutableListOf<Pair<Int, Int>>()
     for (row in steps) for (column in steps) if (sum(holes, side, 1, row, column, patch, 0) > 0) wanted += row to column
     for (row in 0..most) for (column in 0..most) if (sum(unknown, side, 1, row, column, patch, 0) == 0) sources += row to column
-    if (wanted.isEmpty() || sources.isEmpty()) return null
+    if (wanted.isEmpty() || sources.isEmpty() || wanted.size > parameters.crowd * sources.size) return null
     val sums = table(side, 3) { cells[it] }
     val own = described(sums, side, wanted, patch, parameters.samples)
     val other = described(sums, side, sources, patch, parameters.samples)

@@ -16,4 +16,5 @@ data class Parameters(
     val seamLevels: Int = 4,
     val seamLimit: Int = 48,
     val coarse: Int = 2,
+    val crowd: Int = 2,
 )
