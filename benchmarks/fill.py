@@ -1,8 +1,8 @@
 """Fill: what detail copied from the photo gains over scaling the network's fill up, on photos larger than the network.
 
-Each photo gets one blob hole of a given size, away from its border; or, with --outpaint, a strip at one of its sides is cut off
-and the rest is widened again by a quarter. Native 256-pixel crops that cover what is filled are compared with the photo's; nothing
-is scaled.
+Each photo gets one blob hole of a given size, away from its border; or, with --outpaint, a strip at one of its sides is cut
+off and the rest is widened again by a quarter. Native 256-pixel crops that cover what is filled are compared with the photos;
+nothing is scaled.
 """
 
 import argparse
