@@ -203,9 +203,9 @@ def _network(name: str, family: str, path: Path, adapter: str, size: int, macs: 
 PACKAGE_OF = {"telea": "opencv-python-headless", "navier-stokes": "opencv-python-headless", "patchmatch": "patchmatch-cython"}
 
 
-def add_classical(into: Field, size: int) -> None:
-    """OpenCV's two methods, and PatchMatch where it is installed."""
-    for method in METHODS:
+def add_classical(into: Field, size: int, methods: Iterable[str] = tuple(METHODS)) -> None:
+    """OpenCV's two methods, and PatchMatch where it is installed; of these, those that are asked for."""
+    for method in methods:
         package = PACKAGE_OF[method]
         name = f"OpenCV {method}" if package.startswith("opencv") else "PatchMatch"
         candidate = Candidate(
