@@ -25,7 +25,12 @@ def ratios(records: Sequence[Record]) -> list[str]:
     for one in records:
         if one["kind"] == "ratio":
             ratio = one["ratio"]
-            rows = [[ratio["name"], f"{ratio['value']:,.0f}"], *([key, f"{value:g}"] for key, value in ratio["parts"].items())]
+            student = [f"student: {one['artifact']['name']}", f"{one['runtime']['name']} {one['runtime']['version']}"]
+            rows = [
+                [ratio["name"], f"{ratio['value']:,.0f}"],
+                student,
+                *([key, f"{value:g}"] for key, value in ratio["parts"].items()),
+            ]
             made += [f"<h2>{escape(ratio['name'])}</h2>", f'<div class="wide">{html_table(["", ""], rows)}</div>']
     return made
 
