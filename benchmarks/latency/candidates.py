@@ -172,7 +172,7 @@ def add_standins(into: Field, folder: Path, size: int) -> None:
 
 
 def add_peers(into: Field, given: Sequence[str], size: int) -> None:
-    """Networks that a user names as ``ADAPTER=FILE``.
+    """Networks that a user names as ``ADAPTER=FILE``; a stand-in stays one under whatever name.
 
     Raises:
         ValueError: no such adapter, no such file.
@@ -184,7 +184,9 @@ def add_peers(into: Field, given: Sequence[str], size: int) -> None:
         path = Path(text)
         if not path.is_file():
             raise ValueError(f"--peer {one}: no such file")
-        into.candidates.append(_network(f"{adapter} ({path.name})", PEER, path, adapter, size, None, ADAPTERS[adapter].words))
+        about = properties(path) if path.suffix == ".onnx" else {}
+        family, macs, note = (STANDIN, int(about["macs"]), NOTICE) if about else (PEER, None, ADAPTERS[adapter].words)
+        into.candidates.append(_network(f"{adapter} ({path.name})", family, path, adapter, size, macs, note))
 
 
 def _network(name: str, family: str, path: Path, adapter: str, size: int, macs: int | None, note: str) -> Candidate:

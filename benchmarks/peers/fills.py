@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.latency.candidates import Candidate, Field, add_classical, add_peers
+from benchmarks.latency.candidates import STANDIN, Candidate, Field, add_classical, add_peers
 from benchmarks.latency.process import Gone, Worker
-from benchmarks.peers.standins.table import properties
 from models.evaluation.protocol import Bools, Case, Fill
 from models.photo.images import Pixels
-from models.system.foreign import reading
 
 PATCHMATCH = "patchmatch"
 """The classical method that is no baseline of every evaluation: key in ``METHODS``, and a peer without a file."""
@@ -37,18 +35,12 @@ def named_peers(given: Sequence[str], size: int) -> Field:
     add_peers(field, [one for one in given if one != PATCHMATCH], size)
     names = [one.name for one in field.candidates]
     for one in field.candidates:
-        path = Path(one.spec["model"])
         if names.count(one.name) > 1:
             raise ValueError(f"--peer: {one.name} is given twice")
-        if path.suffix == ".onnx" and _is_standin(path):
-            raise ValueError(f"--peer: {path} is a compute stand-in with random weights; its fills say nothing of quality")
+        if one.family == STANDIN:
+            raise ValueError(f"--peer: {one.name} is a compute stand-in with random weights; its fills say nothing of quality")
     add_classical(field, size, [PATCHMATCH])
     return field
-
-
-def _is_standin(path: Path) -> bool:
-    with reading(path):
-        return bool(properties(path))
 
 
 def fill_all(peer: Candidate, cases: Iterable[Case], folder: Path, *, threads: int, limit_s: float, total: int) -> Fill:

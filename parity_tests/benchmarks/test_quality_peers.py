@@ -139,6 +139,8 @@ def test_peers_that_cannot_be_measured_are_one_line_each_and_no_obstacle(call):
             {"most": np.float32(max(areas)), "only": np.ones(1, np.float32)},
         ),
     }
+    made["broken.onnx"] = Path("broken.onnx")
+    made["broken.onnx"].write_bytes(b"\x08\x09not a graph\n\n")
     options = [word for path in made.values() for word in ("--peer", f"{'migan' if path.name == 'a.onnx' else 'lama'}={path}")]
     good = mean_peer(Path("good.onnx"), "lama", SIZE)
     code, out, err = call(*options, "--peer", f"lama={good}", "--json", "a.json", "--fills", "fills")
@@ -188,9 +190,8 @@ def test_one_that_crashes_and_one_that_hangs(call, monkeypatch):
         (["--peer", "migan"], 2, "NAME=FILE"),
         (["--peer", "migan=nowhere.onnx"], 2, "nowhere.onnx: no such file"),
         (["--peer", "lama=a/same.onnx", "--peer", "lama=b/same.onnx"], 2, "lama (same.onnx) is given twice"),
-        (["--peer", "migan=migan-standin-64.onnx"], 2, "migan-standin-64.onnx is a compute stand-in with random weights"),
-        (["--peer", "migan=renamed.onnx"], 2, "renamed.onnx is a compute stand-in with random weights"),
-        (["--peer", "migan=broken.onnx"], 2, "broken.onnx"),
+        (["--peer", "migan=migan-standin-64.onnx"], 2, "migan (migan-standin-64.onnx) is a compute stand-in with random weights"),
+        (["--peer", "migan=renamed.onnx"], 2, "migan (renamed.onnx) is a compute stand-in with random weights"),
         (["--peer", "migan=a/same.onnx", "--limit", "0"], 2, "--limit"),
         (["--peer", "patchmatch"], 3, "patchmatch-cython is not installed"),
     ],
@@ -202,7 +203,6 @@ def test_bad_usage_is_one_line_and_nothing_is_written(call, monkeypatch, options
         mean_peer(Path(place) / "same.onnx", "lama", SIZE)
     write("migan", 64, Path())
     Path("renamed.onnx").write_bytes(Path("migan-standin-64.onnx").read_bytes())
-    Path("broken.onnx").write_bytes(b"\x08\x09not a graph\n\n")
     got, out, err = call(*options, "--json", "a.json", "--fills", "fills")
     assert (got, out, len(err.strip().splitlines())) == (code, "", 1)
     assert said in err
