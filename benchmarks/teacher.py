@@ -2,7 +2,8 @@
 
 The denoiser has the configuration of the published CelebA-HQ DDPM with random weights: timing only, its images are noise. One
 network call is measured, interleaved with the student, and multiplied by the calls that RePaint's published setting makes, which
-are counted by running the sampler with a denoiser that does nothing.
+are counted by running the sampler with a denoiser that does nothing. On one thread what is compared is processor time, as in
+``latency``: on an idle host it is the same, and other work on the host moves it less.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from benchmarks.host import host_lines
+from benchmarks.host import host_lines, installed_version
+from benchmarks.latency.candidates import RUNTIME_OF
 from benchmarks.records.files import write_records
 from benchmarks.records.origin import this_host, this_run
 from benchmarks.records.schema import SCHEMA
 from export.artifact.loading import load_artefact
 from export.artifact.manifest import read_manifest
-from models.checkpoint import SHIPPED, load_checkpoint
+from models.checkpoint import SHIPPED, load_checkpoint, sha256
 from models.fill.windows import Run
 from models.runner import torch_run
 from models.system.errors import OK, Parser
@@ -76,19 +78,21 @@ def run(arguments: argparse.Namespace) -> int:
     mask = np.zeros((SIZE, SIZE), dtype=np.uint8)
     mask[64:192, 64:192] = 255
     x, step = torch.randn(1, 3, SIZE, SIZE), torch.tensor([100])
-    teacher_s, student_s = [], []
+    teacher_s: list[Spent] = []
+    student_s: list[Spent] = []
     with torch.inference_mode():
         for _ in range(2):  # kernel choice and caches settle
             student(image=image, mask=mask)
         network(x, step)
         for _ in tqdm(range(arguments.rounds), desc="teacher", unit="round", file=sys.stderr, dynamic_ncols=True):
             teacher_s.append(_seconds(lambda: network(x, step)))
-            student_s.append(statistics.median(_seconds(lambda: student(image=image, mask=mask)) for _ in range(5)))
-    call, fill = statistics.median(teacher_s), statistics.median(student_s)
+            student_s.extend(_seconds(lambda: student(image=image, mask=mask)) for _ in range(5))
+    call, fill = (_median(spent, arguments.threads) for spent in (teacher_s, student_s))
     result = {
         "host": host,
         "threads": arguments.threads,
         "rounds": arguments.rounds,
+        "seconds_of": "processor time" if arguments.threads == 1 else "the clock",
         "unet_parameters": parameters,
         "unet_weights": "random: timing only",
         "unet_call_s": call,
@@ -99,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         "ratio": call * counted / fill,
     }
     if arguments.out:
-        _write(arguments.out, result)
+        _write(arguments.out, arguments, result)
     if arguments.json:
         print(json.dumps(result, indent=2))
         return OK
@@ -108,18 +112,50 @@ def run(arguments: argparse.Namespace) -> int:
         f"RePaint, {STEPS} steps, jump length {LENGTH}, {REPEAT} resamplings: {counted} calls, {call * counted / 60:.0f} minutes"
     )
     print(f"student ({result['student']}): {1e3 * fill:.1f} ms")
-    print(f"ratio: {call * counted / fill:,.0f}\n{arguments.rounds} interleaved rounds, {arguments.threads} threads, batch 1")
+    print(f"ratio: {call * counted / fill:,.0f}")
+    print(f"{arguments.rounds} interleaved rounds, threads: {arguments.threads}, batch 1, by {result['seconds_of']}")
     print(host_lines(host))
     return OK
 
 
-def _write(folder: Path, result: dict[str, Any]) -> None:
+def _write(folder: Path, arguments: argparse.Namespace, result: dict[str, Any]) -> None:
     """A record of the ratio."""
     run = this_run()
     parts = {key: result[key] for key in ("unet_call_s", "repaint_calls", "repaint_s", "student_s", "threads", "rounds")}
-    ratio = {"name": "RePaint / student", "value": result["ratio"], "bar": BAR, "parts": parts}
-    record = {"schema": SCHEMA, "kind": "ratio", "ratio": ratio, "host": result["host"], "run": run}
+    artifact, (runtime, provider) = _about(arguments)
+    record = {
+        "schema": SCHEMA,
+        "kind": "ratio",
+        "ratio": {"name": "RePaint / student", "value": result["ratio"], "bar": BAR, "parts": parts},
+        "artifact": artifact,
+        "runtime": {
+            "name": runtime,
+            "version": installed_version(runtime) or "not installed",
+            "provider": provider,
+            "threads": arguments.threads,
+        },
+        "host": result["host"],
+        "run": run,
+    }
     write_records(folder / f"teacher-{run['started'].replace(':', '')}.json", [record])
+
+
+def _about(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, str]]:
+    """Which student: part ``artifact`` of a record, and its runtime with the execution provider."""
+    operators = {"total": None, "delegated": None}
+    if arguments.artifact is None:
+        about = {"name": f"eager PyTorch {SIZE}", "scheme": "fp32", "size": SIZE, "bytes": None, "sha256": None}
+        return {**about, "checkpoint_sha256": sha256(arguments.checkpoint), "operators": operators}, ("torch", "CPU")
+    manifest = read_manifest(arguments.artifact)
+    about = {
+        "name": arguments.artifact.resolve().name,
+        "scheme": manifest.scheme,
+        "size": manifest.size,
+        "bytes": manifest.size_bytes,
+        "sha256": manifest.model_sha256,
+        "checkpoint_sha256": manifest.checkpoint_sha256,
+    }
+    return {**about, "operators": operators}, RUNTIME_OF[manifest.backend]
 
 
 def count_calls() -> int:
@@ -162,10 +198,19 @@ def _student(arguments: argparse.Namespace) -> Run:
     size = read_manifest(arguments.artifact).size
     if size != SIZE:
         raise ValueError(f"{arguments.artifact}: made for {size}x{size}; {SIZE} is compared here")
-    return load_artefact(arguments.artifact, threads=2)
+    return load_artefact(arguments.artifact, arguments.threads)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+Spent = tuple[float, float]
+"""Seconds on the clock, and of processor time of all threads."""
+
+
+def _seconds(work: Callable[[], object]) -> Spent:
+    start, spent = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - spent
+
+
+def _median(spent: Sequence[Spent], threads: int) -> float:
+    """Processor time on one thread; on several, where waiting threads spin, the clock's."""
+    return statistics.median(processor if threads == 1 else wall for wall, processor in spent)

@@ -1,7 +1,8 @@
 """A connected phone: pushes artefacts and a program that runs them, measures, keeps records with governors and thermal status.
 
-The phone needs USB debugging and nothing else. The program (``--runner``) is one for its processor that keeps to
-``benchmarks/adb/runner.py``; a library that it loads is given with ``--library``.
+The phone needs USB debugging and nothing else. The program and ONNX Runtime's library for arm64 are made here
+(``benchmarks/adb/build.py``); another program that keeps to ``benchmarks/adb/runner.py`` is given with ``--runner``, a library
+that it loads with ``--library``.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.adb.build import ABI, built_for_phones
 from benchmarks.adb.device import Device, Lost, connected
 from benchmarks.adb.runner import SECONDS, WARM_UPS, Told, command, parse
 from benchmarks.latency.statistics import describe
@@ -34,8 +36,9 @@ from models.system.text_table import table
 
 SUMMARY = "a phone on a cable: times, memory, thermal status, and whether it computes the golden result"
 EXAMPLES = (
+    "python -m benchmarks adb",
+    "python -m benchmarks adb --threads 1 --threads 4 --serial 1A2B3C",
     "python -m benchmarks adb --runner wavefill-runner --library libonnxruntime.so",
-    "python -m benchmarks adb --runner wavefill-runner --threads 1 --threads 4 --serial 1A2B3C",
 )
 PLACE = "/data/local/tmp/wavefill"
 """Where a shell may write and run programs on any phone."""
@@ -43,8 +46,12 @@ PLACE = "/data/local/tmp/wavefill"
 
 def add_arguments(parser: Parser) -> None:
     """Options of ``adb``."""
-    parser.add_argument("--runner", type=Path, required=True, metavar="FILE", help="program for the phone's processor")
-    parser.add_argument("--library", type=Path, action="append", default=[], metavar="FILE", help="what it loads; repeatable")
+    parser.add_argument(
+        "--runner", type=Path, metavar="FILE", help="program for the phone's processor (default: made here, for arm64)"
+    )
+    parser.add_argument(
+        "--library", type=Path, action="append", default=[], metavar="FILE", help="what --runner loads; repeatable"
+    )
     parser.add_argument(
         "--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="ONNX artefacts to measure (default: artifacts)"
     )
@@ -59,10 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, write a record after each artefact and number of threads, print a table; 1 where a result was not the golden one.
 
     Raises:
-        ToolchainMissing: no adb, no phone, no artefact that the program can run.
+        ToolchainMissing: no adb, no phone, no artefact that the program can run, or the program cannot be made here.
         ValueError: a missing file, a damaged artefact.
     """
-    for file in (arguments.runner, *arguments.library):
+    if arguments.library and arguments.runner is None:
+        raise ValueError("--library is what --runner loads; without --runner both are made here")
+    for file in (*filter(None, [arguments.runner]), *arguments.library):
         if not file.is_file():
             raise ValueError(f"{file}: no such file")
     device = connected(arguments.serial)
@@ -70,21 +79,26 @@ def run(arguments: argparse.Namespace) -> int:
     artefacts = [(folder, manifest) for folder, manifest in artefacts if (manifest.backend, manifest.io) == ("onnx", "uint8")]
     if not artefacts:
         raise ToolchainMissing(f"{arguments.artifacts}: no ONNX artefact that takes pixels; make one with python -m export onnx")
+    program, libraries = _program(arguments)
     about = this_run()
     path = arguments.out / f"adb-{about['started'].replace(':', '')}.json"
     records: list[dict[str, Any]] = []
     failed = False
     try:
         host = device.about()
+        if arguments.runner is None and host["abi"] != ABI:
+            raise ToolchainMissing(
+                f"the program made here is for {ABI}, {host['model']} is {host['abi']}: give one with --runner"
+            )
         device.shell(f"rm -rf {PLACE} && mkdir -p {PLACE}")
-        for file in (arguments.runner, *arguments.library):
+        for file in (program, *libraries):
             device.push(file, f"{PLACE}/{file.name}")
-        device.shell(f"chmod 755 {PLACE}/{arguments.runner.name}")
+        device.shell(f"chmod 755 {PLACE}/{program.name}")
         threads = arguments.threads or [1, 2, 4]
         cells = [(*artefact, count) for artefact in artefacts for count in threads]
         for folder, manifest, count in tqdm(cells, desc="adb", unit="run", file=sys.stderr, dynamic_ncols=True):
             try:
-                records.append(_measured(device, host, arguments.runner.name, folder, manifest, count, about))
+                records.append(_measured(device, host, program.name, folder, manifest, count, about))
             except ValueError as error:
                 note(f"{folder.name}, {count} threads: {error}")
                 failed = True
@@ -97,10 +111,21 @@ def run(arguments: argparse.Namespace) -> int:
         with contextlib.suppress(Lost):
             device.shell(f"rm -rf {PLACE}")
     print(
-        table(["", "threads", "median ms", "p90", "last / first", "thermal", "golden result"], [_cells(one) for one in records])
+        table(
+            ["", "threads", "load ms", "first", "median", "p90", "last / first", "thermal", "golden result"],
+            [_cells(one) for one in records],
+        )
     )
     print(f"{host['model']}, {host['soc']}, {host['system']}\n{path}")
     return CHECK_FAILED if failed or not all(one["golden"]["same"] for one in records) else OK
+
+
+def _program(arguments: argparse.Namespace) -> tuple[Path, list[Path]]:
+    """The program and what it loads: those that were given, or made here."""
+    if arguments.runner is not None:
+        return arguments.runner, arguments.library
+    program, library = built_for_phones()
+    return program, [library]
 
 
 def _measured(
@@ -179,8 +204,7 @@ def _cells(one: dict[str, Any]) -> Sequence[str]:
     return [
         one["artifact"]["name"],
         f"{one['runtime']['threads']}",
-        f"{times['p50']:.2f}",
-        f"{times['p90']:.2f}",
+        *(f"{times[key]:.2f}" for key in ("load", "first", "p50", "p90")),
         f"{times['last_tenth'] / times['first_tenth']:.2f}",
         f"{host['thermal_before']} -> {host['thermal_after']}",
         "the same" if one["golden"]["same"] else "NOT the same",

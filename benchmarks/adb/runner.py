@@ -1,4 +1,4 @@
-"""The program on the phone: how it is called and what it prints. Whoever builds one keeps to this.
+"""The program on the phone: how it is called and what it prints. ``runner.c`` keeps to this, and so does whoever builds another.
 
     RUNNER MODEL INPUT RESULT SIZE THREADS WARM_UPS RUNS SECONDS
 

@@ -28,14 +28,19 @@ ARCHIVE = PACKAGE / "Plugins" / "Android" / "onnxruntime.aar"
 LIBRARY, HEADERS = "jni/arm64-v8a/libonnxruntime.so", "headers/"
 
 
-def unavailable_here() -> str | None:
-    """Why Android's library cannot be run here, in a line; None where it can."""
+def missing_tools() -> str | None:
+    """Why nothing can be compiled here for Android's library, in a line; None where it can."""
     if not ARCHIVE.is_file():
         return "ONNX Runtime for Android is not installed; `make kotlin` installs it"
     missing = [program for program in (ARM64.compiler, ARM64.symbols) if shutil.which(program) is None]
     if missing:
         return f"{missing[0]} is not installed (Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross)"
-    return unavailable()
+    return None
+
+
+def unavailable_here() -> str | None:
+    """Why Android's library cannot be run here, in a line; None where it can."""
+    return missing_tools() or unavailable()
 
 
 def run_android(
@@ -66,7 +71,7 @@ def run_android(
     """
     if reason := unavailable_here():
         raise ToolchainMissing(reason)
-    folder = _android_system()
+    folder = android_system()
     options = ("-O1", "-std=gnu11", "-Wall", "-Werror", f"-I{folder / 'headers'}")
     runner = compiled((ARM64.compiler, *options), [HERE / "runner.c"], CACHE, "runner")
     version: list[str] = []
@@ -92,7 +97,7 @@ def run_android(
     return made, counts, version[0]
 
 
-def _android_system() -> Path:
+def android_system() -> Path:
     """A folder with Android's library, its headers, and what stands in for Android's own libraries; made once."""
     sources = (ARCHIVE, SOURCE, SOURCE.with_suffix(".py"), Path(__file__))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
@@ -103,14 +108,15 @@ def _android_system() -> Path:
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         made = Path(scratch) / "android"
         made.mkdir()
-        _unpack(made)
+        unpack(made)
         stand_in([made / "libonnxruntime.so"], made, ARM64)
         if not place.is_dir():  # another process may have been faster
             made.rename(place)
     return place
 
 
-def _unpack(folder: Path) -> None:
+def unpack(folder: Path) -> None:
+    """Put Android's library and its headers into a folder: ``libonnxruntime.so``, ``headers/``."""
     with zipfile.ZipFile(ARCHIVE) as archive:
         (folder / "libonnxruntime.so").write_bytes(archive.read(LIBRARY))
         (folder / "headers").mkdir()

@@ -124,6 +124,12 @@ int bionic_sigmask(int how, const uint64_t *wanted, uint64_t *before) {
     return code;
 }
 
+/* The start of a program for Android, whose arguments are on the stack: their count, their addresses, a zero. */
+void __libc_init(void *arguments, void (*at_exit)(void), int (*program)(int, char **), const void *called_around_it) {
+    (void)at_exit, (void)called_around_it;
+    exit(program((int)*(long *)arguments, (char **)arguments + 1));
+}
+
 int *bionic_errno(void) __asm__("__errno");
 int *bionic_errno(void) { return __errno_location(); }
 

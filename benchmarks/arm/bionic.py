@@ -10,6 +10,14 @@ SOURCE = Path(__file__).with_name("bionic.c")
 OTHER_LIBRARIES = ("libm.so", "libdl.so", "liblog.so", "libandroid.so")
 """What libraries for Android name beside libc.so; here libc.so holds everything, and these are empty."""
 
+GUARD = "libguard.so"
+"""Thread-local memory that nobody writes. Code for Android reads the guard of its stack at 0x28 from the thread pointer and
+expects it unchanged when a function ends; there glibc keeps the variables of the program or, where it has none, of the first
+library."""
+
+FIRST = f"{GUARD}:libc.so.6"
+"""``LD_PRELOAD`` for a program that was linked for Android: glibc has to be searched before what stands in for bionic."""
+
 
 @dataclass(frozen=True)
 class Toolchain:
@@ -61,6 +69,8 @@ def stand_in(libraries: Sequence[Path], folder: Path, toolchain: Toolchain) -> l
     names = sorted(wanted - there)
     (folder / "forwarded.S").write_text(trampolines(names, toolchain), encoding="ascii")
     _link(toolchain, folder, "libc.so", own, folder / "forwarded.S")
+    (folder / "guard.c").write_text("__thread volatile char guard[256] __attribute__((aligned(16)));\n", encoding="ascii")
+    _link(toolchain, folder, GUARD, folder / "guard.c")
     (folder / "empty.c").touch()
     for name in OTHER_LIBRARIES:
         _link(toolchain, folder, name, folder / "empty.c")

@@ -118,6 +118,9 @@ def _prefix(core: Core) -> Iterator[Path]:
         prefix = Path(scratch)
         for name in ("lib", "usr", "etc"):
             (prefix / name).symlink_to(ROOT / name)
+        # Programs for Android name its linker, in whose place the system's is.
+        (prefix / "system" / "bin").mkdir(parents=True)
+        (prefix / "system" / "bin" / "linker64").symlink_to(ROOT / "lib" / "ld-linux-aarch64.so.1")
         (prefix / "proc").mkdir()
         (prefix / "proc" / "cpuinfo").write_text(core.cpuinfo(), encoding="utf-8")
         yield prefix

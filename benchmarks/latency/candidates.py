@@ -172,7 +172,7 @@ def add_standins(into: Field, folder: Path, size: int) -> None:
 
 
 def add_peers(into: Field, given: Sequence[str], size: int) -> None:
-    """Networks that a user names as ``ADAPTER=FILE``.
+    """Networks that a user names as ``ADAPTER=FILE``; a stand-in stays one under whatever name.
 
     Raises:
         ValueError: no such adapter, no such file.
@@ -184,7 +184,9 @@ def add_peers(into: Field, given: Sequence[str], size: int) -> None:
         path = Path(text)
         if not path.is_file():
             raise ValueError(f"--peer {one}: no such file")
-        into.candidates.append(_network(f"{adapter} ({path.name})", PEER, path, adapter, size, None, ADAPTERS[adapter].words))
+        about = properties(path) if path.suffix == ".onnx" else {}
+        family, macs, note = (STANDIN, int(about["macs"]), NOTICE) if about else (PEER, None, ADAPTERS[adapter].words)
+        into.candidates.append(_network(f"{adapter} ({path.name})", family, path, adapter, size, macs, note))
 
 
 def _network(name: str, family: str, path: Path, adapter: str, size: int, macs: int | None, note: str) -> Candidate:
@@ -203,9 +205,9 @@ def _network(name: str, family: str, path: Path, adapter: str, size: int, macs: 
 PACKAGE_OF = {"telea": "opencv-python-headless", "navier-stokes": "opencv-python-headless", "patchmatch": "patchmatch-cython"}
 
 
-def add_classical(into: Field, size: int) -> None:
-    """OpenCV's two methods, and PatchMatch where it is installed."""
-    for method in METHODS:
+def add_classical(into: Field, size: int, methods: Iterable[str] = tuple(METHODS)) -> None:
+    """OpenCV's two methods, and PatchMatch where it is installed; of these, those that are asked for."""
+    for method in methods:
         package = PACKAGE_OF[method]
         name = f"OpenCV {method}" if package.startswith("opencv") else "PatchMatch"
         candidate = Candidate(

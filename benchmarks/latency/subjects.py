@@ -31,11 +31,13 @@ class Subject:
         run: one inference on the first probe of the parity check.
         answers: results on all probes, for a comparison with another candidate; None where that says nothing.
         model: the file that was loaded, where there is one that a runtime can tell about.
+        fill: (photo (S, S, 3) uint8, hole (S, S) bool) -> the same with its hole filled; None where that is measured elsewhere.
     """
 
     run: Callable[[], object]
     answers: Callable[[], NDArray[np.int16]] | None = None
     model: Path | None = None
+    fill: Callable[[Pixels, Bools], Pixels] | None = None
 
 
 Load = Callable[[], Subject]
@@ -123,7 +125,7 @@ def _over_probes(open_runner: Callable[[], Runner], spec: Spec, model: Path | No
 
 def _peer(spec: Spec) -> Load:
     """``model``, ``adapter``: somebody else's network."""
-    from benchmarks.peers.adapters import feed, plan, read
+    from benchmarks.peers.adapters import check_answer, feed, plan, read
     from benchmarks.peers.networks import open_network
     from export.parity import probes
 
@@ -137,15 +139,15 @@ def _peer(spec: Spec) -> Load:
         probe = probes(chosen.size)[0]
         arrays = feed(name, chosen, probe.image, probe.hole)
 
-        def run() -> None:
-            answer = network(arrays)
-            wanted = (1, *((chosen.size, chosen.size, 3) if chosen.last else (3, chosen.size, chosen.size)))
-            if answer.shape != wanted:
-                raise ValueError(f"unknown signature: it answers {answer.shape}, {wanted} is a picture")
+        def fill(photo: Pixels, hole: Bools) -> Pixels:
+            if photo.shape[:2] != (chosen.size, chosen.size):
+                raise ValueError(f"made for {chosen.size}x{chosen.size} pixels, the photo has {photo.shape[1]}x{photo.shape[0]}")
+            # Cleared first: some networks' files leave it to the caller, and a network that sees the photo fills it well.
+            known = np.where(hole[:, :, None], np.uint8(0), photo)
+            answer = read(name, chosen, network(feed(name, chosen, known, hole)))
+            return np.where(hole[:, :, None], answer, photo)
 
-        run()
-        read(name, chosen, network(arrays))  # refuses what cannot be made pixels
-        return Subject(run, model=model)
+        return Subject(lambda: check_answer(chosen, network(arrays)), model=model, fill=fill)
 
     return load
 
@@ -156,7 +158,7 @@ def _classical(spec: Spec) -> Load:
 
     fill = METHODS[spec["method"]](spec["threads"])
     probe = probes(spec["size"])[0]
-    return lambda: Subject(lambda: fill(probe.image, probe.hole))
+    return lambda: Subject(lambda: fill(probe.image, probe.hole), fill=fill)
 
 
 def _opencv(threads: int, method: str) -> Callable[[Pixels, Bools], Pixels]:

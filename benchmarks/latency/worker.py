@@ -10,6 +10,7 @@ of two runtimes in one process take each other's cores: idle threads go on spinn
 | ``{"do": "peak"}`` | ``peak_mb`` since the load, or since the last such request |
 | ``{"do": "profile"}`` | ``costliest``, ``float_islands``, ``total``, ``delegated`` |
 | ``{"do": "answers", "path": FILE}`` | results on the probes, written to the file |
+| ``{"do": "fill", "source": FILE, "result": FILE}`` | the fill of the photo and the hole in an .npz file, written as .npy |
 
 Anything that goes wrong is ``{"failed": reason}``.
 """
@@ -41,6 +42,7 @@ class Holder:
             "peak": self._peak,
             "profile": self._profile,
             "answers": self._answers,
+            "fill": self._fill,
         }
 
     def _load(self, spec: dict[str, Any]) -> Answer:
@@ -85,6 +87,14 @@ class Holder:
             return {}
         np.save(Path(path), answers())
         return {"path": path}
+
+    def _fill(self, source: str, result: str) -> Answer:
+        fill = self._loaded().fill
+        if fill is None:
+            raise ValueError("it fills no photos of others")
+        with np.load(source) as case:
+            np.save(Path(result), fill(case["photo"], case["hole"]))
+        return {"result": result}
 
     def _loaded(self) -> Subject:
         if self._subject is None:

@@ -145,7 +145,25 @@ def feed(name: str, chosen: Plan, image: Pixels, hole: Hole) -> list[Array]:
     return [np.ascontiguousarray(laid[index][None]) for index in chosen.order]
 
 
+def check_answer(chosen: Plan, answer: Array) -> None:
+    """Refuse an answer that is no picture, by its shape: this costs no time that is measured.
+
+    Raises:
+        ValueError: naming both shapes.
+    """
+    wanted = (1, *((chosen.size, chosen.size, 3) if chosen.last else (3, chosen.size, chosen.size)))
+    if answer.shape != wanted:
+        raise ValueError(f"unknown signature: it answers {answer.shape}, {wanted} is a picture")
+
+
 def read(name: str, chosen: Plan, answer: Array) -> Pixels:
-    """The file's answer as a picture (S, S, 3) uint8."""
+    """The file's answer as a picture (S, S, 3) uint8.
+
+    Raises:
+        ValueError: an answer of another shape, or with values that are no numbers.
+    """
+    check_answer(chosen, answer)
+    if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+        raise ValueError("its answer holds values that are no numbers")
     planes = answer[0].transpose(2, 0, 1) if chosen.last else answer[0]
     return ADAPTERS[name].finish(planes)

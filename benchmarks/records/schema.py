@@ -201,12 +201,15 @@ KINDS: Mapping[str, Check] = {
         schema=text,
         kind=text,
         ratio=fields(name=text, value=number, bar=number, parts=by_name(number)),
+        artifact=ARTEFACT,
+        runtime=RUNTIME,
         host=HOST,
         run=RUN,
     ),
 }
-"""``processor_ms``: of all threads, by round, as ``rounds_ms``. ``cpu_p50``: seconds of processor time, which other work moves
-less. ``thermal_*``: Android's thermal status, 0 none to 6 shutdown."""
+"""``artifact`` and ``runtime`` of a ratio are those of what fits into the other. ``processor_ms``: of all threads, by round, as
+``rounds_ms``. ``cpu_p50``: seconds of processor time, which other work moves less. ``thermal_*``: Android's thermal status, 0
+none to 6 shutdown."""
 
 
 def check(record: object) -> dict[str, Any]:

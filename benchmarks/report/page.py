@@ -5,7 +5,10 @@ from html import escape
 from typing import Any
 
 from benchmarks.report.bars import Verdict
-from benchmarks.report.pictures import Bar, Point, bars, pareto
+from benchmarks.report.devices import commands, devices, ratios
+from benchmarks.report.html_table import html_table
+from benchmarks.report.pictures import Bar, bars
+from benchmarks.report.quality import quality
 from benchmarks.report.rows import LATENCY_HEADS, by_threads, eager_of, latency_cells, origin
 
 Record = Mapping[str, Any]
@@ -46,11 +49,13 @@ def page(records: Sequence[Record], evaluation: Evaluation | None, found: Sequen
         *(f'<p class="soft">{_rich(origin(rows[0]))}</p>' for rows in list(groups.values())[:1]),
     ]
     parts += ["<h2>What was promised</h2>", _verdicts(found)]
-    parts += _quality(groups.get(1) or next(iter(groups.values()), []), evaluation)
+    parts += quality(groups.get(1) or next(iter(groups.values()), []), evaluation)
     for threads, rows in groups.items():
         parts += _latency(threads, rows)
     parts += _operators(groups.get(1) or next(iter(groups.values()), []))
-    parts += _devices(records)
+    parts += commands(records)
+    parts += ratios(records)
+    parts += devices(records)
     body = "\n".join(parts)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -67,46 +72,6 @@ def _verdicts(found: Sequence[Verdict]) -> str:
     )
     heads = "".join(f"<th>{head}</th>" for head in ("what", "promised", "found", "", "measured by"))
     return f'<div class="wide"><table class="words"><tr>{heads}</tr>{rows}</table></div>'
-
-
-def _quality(rows: Sequence[Record], evaluation: Evaluation | None) -> list[str]:
-    if evaluation is None:
-        return []
-    methods = evaluation["methods"]
-    distance = next((key for key in next(iter(methods.values())) if key.endswith("distance")), "hole_psnr_db")
-    sign = 1 if distance.endswith("distance") else -1
-    points = [
-        Point(
-            one["artifact"]["name"],
-            one["times_ms"]["p50"],
-            sign * methods[name][distance],
-            one["artifact"]["bytes"],
-            one["candidate"]["family"],
-        )
-        for one in rows
-        if (name := _method(one, methods)) is not None
-    ]
-    names = ["hole_psnr_db", *([distance] if sign == 1 else []), "detail", "lattice_8"]
-    names = [name for name in names if name in next(iter(methods.values()))]
-    table = _table(["", *names], [[method, *(f"{figures[name]:.3f}" for name in names)] for method, figures in methods.items()])
-    made = [f"<h2>Quality beside latency</h2><p class='soft'>{evaluation.get('images') or evaluation.get('pictures')} photos</p>"]
-    if len(points) > 1:
-        words = distance.replace("_", " ") if sign == 1 else "hole PSNR, dB, negated"
-        made.append(f'<div class="wide">{pareto(points, "quality over latency", words)}</div>')
-        made.append('<p class="soft">Area: bytes of the file. Dashed: what nothing else beats in both.</p>')
-    return [*made, f'<div class="wide">{table}</div>']
-
-
-CLASSICAL = {"OpenCV telea": "telea", "OpenCV navier-stokes": "navier-stokes"}
-
-
-def _method(one: Record, methods: Mapping[str, Any]) -> str | None:
-    """The name under which an evaluation has what a record is about."""
-    name = one["artifact"]["name"]
-    if name.startswith("eager PyTorch") and "network" in methods:
-        return "network"
-    candidate = CLASSICAL.get(name, name)
-    return candidate if candidate in methods else None
 
 
 def _latency(threads: int, rows: Sequence[Record]) -> list[str]:
@@ -131,7 +96,7 @@ def _latency(threads: int, rows: Sequence[Record]) -> list[str]:
         picture,
         '<p class="soft">Bars are medians, lines reach from the minimum to the 90th percentile.'
         " Memory is what loading and running add to a process that has imported the runtime.</p>",
-        f'<div class="wide">{_table(LATENCY_HEADS, cells)}</div>',
+        f'<div class="wide">{html_table(LATENCY_HEADS, cells)}</div>',
         *(f'<p class="soft">{escape(note)}</p>' for note in notes),
     ]
 
@@ -145,61 +110,13 @@ def _operators(rows: Sequence[Record]) -> list[str]:
         profile = one["profile"]
         islands = profile["float_islands"]
         said = "" if islands is None else f", {len(islands)} float islands{': ' + escape(', '.join(islands)) if islands else ''}"
-        table = _table(
+        table = html_table(
             ["operator", "kind", "share"],
             [[cost["name"], cost["kind"], f"{100 * cost['share']:.1f} %"] for cost in profile["costliest"]],
         )
         inside = f'<div class="wide">{table}</div>' if profile["costliest"] else "<p>its runtime tells no times of operators</p>"
         made.append(f"<details><summary>{escape(one['artifact']['name'])}{said}</summary>{inside}</details>")
     return made
-
-
-def _devices(records: Sequence[Record]) -> list[str]:
-    made = []
-    phones = [one for one in records if one["kind"] in ("page", "android")]
-    if phones:
-        rows = []
-        for one in phones:
-            times, host = one["times_ms"], one["host"]
-            device = host.get("user_agent") or f"{host['model']}, {host['soc']}, {host['system']}"
-            result = "the same" if one["golden"]["same"] else "NOT the same"
-            rows.append(
-                [
-                    one["artifact"]["name"],
-                    f"{one['runtime']['name']} {one['runtime']['version']} ({one['runtime']['provider']})",
-                    f"{one['runtime']['threads']:g}",
-                    f"{times['p50']:.1f}",
-                    f"{times['p90']:.1f}",
-                    f"{times['last_tenth'] / times['first_tenth']:.2f}",
-                    result,
-                    device,
-                ]
-            )
-        heads = ["", "runtime", "threads", "median ms", "p90", "last / first tenth", "golden result", "device"]
-        made += ["<h2>Devices</h2>", f'<div class="wide">{_table(heads, rows)}</div>']
-    emulated = [one for one in records if one["kind"] == "emulated"]
-    if emulated:
-        rows = [
-            [
-                one["artifact"]["name"],
-                f"{one['runtime']['name']} {one['runtime']['version']}",
-                one["host"]["core"],
-                f"{one['instructions']['per_run'] / 1e6:.1f}",
-            ]
-            for one in emulated
-        ]
-        heads = ["", "runtime", "processor", "million instructions"]
-        made += [
-            "<h2>ARM, emulated</h2><p class='soft'>A count, not a time.</p>",
-            f'<div class="wide">{_table(heads, rows)}</div>',
-        ]
-    return made
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _rich(text: str) -> str:

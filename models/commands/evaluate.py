@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from models.data.mask_file import MaskFile
 from models.data.photos import find_photos
 from models.evaluation.baselines import BASELINES
 from models.evaluation.networks import network_hashes, read_instruments
-from models.evaluation.protocol import Case, evaluate, read_cases, run_fill
+from models.evaluation.protocol import Case, Fill, evaluate, read_cases, run_fill
 from models.evaluation.report import report
 from models.evaluation.sheet import masked, sheet
 from models.evaluation.table import table
@@ -58,6 +58,25 @@ class Networks:
     runs: Mapping[str, Run]
     size: int
     setting: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Others:
+    """What is measured beside networks and baselines.
+
+    Attributes:
+        fills: methods by their name in the table.
+        setting: what they are, for the report's JSON.
+        unavailable: those that could not be had, and why.
+    """
+
+    fills: Mapping[str, Fill] = dataclasses.field(default_factory=dict)
+    setting: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    unavailable: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+Cases = Callable[[], Iterator[Case]]
+"""Photos and holes from the first on, as often as it is asked."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,12 +131,15 @@ def main(args: argparse.Namespace) -> int:
     return measure_networks(args, lambda: checkpoint_networks(args.checkpoint, args.size))
 
 
-def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -> int:
+def measure_networks(
+    args: argparse.Namespace, choose: Callable[[], Networks], others: Callable[[Networks, Cases, int], Others] | None = None
+) -> int:
     """Measure networks, print a table, write what was asked for.
 
     Args:
         args: of :func:`add_measuring_arguments`.
         choose: says which networks; asked when photos, masks and measuring networks have been found.
+        others: says which methods beside them; it is told the networks, the cases and how many these are.
 
     Raises:
         ValueError: bad arguments or files, see the message.
@@ -137,7 +159,12 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
     if (parameters := DETAIL[args.detail][1]) is not None:
         networks = with_detail(networks, parameters)
     size = networks.size
-    methods = {**{name: run_fill(run) for name, run in networks.runs.items()}, **BASELINES}
+
+    def cases() -> Iterator[Case]:
+        return read_cases(photos, masks, size, args.seed)
+
+    beside = others(networks, cases, len(photos)) if others else Others()
+    methods = {**{name: run_fill(run) for name, run in networks.runs.items()}, **beside.fills, **BASELINES}
     # Evenly spread rows for the sheet.
     kept = {len(photos) * row // SHEET_ROWS for row in range(SHEET_ROWS)} if args.sheet else set()
     rows: list[dict[str, Pixels]] = []
@@ -153,10 +180,11 @@ def measure_networks(args: argparse.Namespace, choose: Callable[[], Networks]) -
             rows.append({"photo": case.photo, "hole": masked(case.photo, case.hole), **fills})
 
     # tqdm draws on stderr, with a rate and the time left, and only on a terminal.
-    bar = tqdm(read_cases(photos, masks, size, args.seed), total=len(photos), desc="evaluate", unit="photo", disable=None)
+    bar = tqdm(cases(), total=len(photos), desc="evaluate", unit="photo", disable=None)
     with bar:
         measured = evaluate(bar, methods, keep, instruments)
-    result = report(measured, _setting(args, networks), unavailable, inception)
+    setting = {**_setting(args, networks), **beside.setting}
+    result = report(measured, setting, {**unavailable, **beside.unavailable}, inception)
     if args.json:
         write_atomically(args.json, (json.dumps(dataclasses.asdict(result), indent=2, sort_keys=True) + "\n").encode())
     if args.sheet:

@@ -69,8 +69,13 @@ def write(name: str, size: int, folder: Path) -> Path:
 
 
 def properties(model: Path) -> dict[str, str]:
-    """What a stand-in says of itself: ``notice``, ``parameters``, ``macs``; empty for any other file."""
+    """What a stand-in says of itself: ``notice``, ``parameters``, ``macs``; empty for any other file, also for none of ONNX."""
     import onnx
+    from google.protobuf.message import DecodeError
 
-    found = {entry.key: entry.value for entry in onnx.load(model, load_external_data=False).metadata_props}
+    try:
+        loaded = onnx.load(model, load_external_data=False)
+    except DecodeError:
+        return {}
+    found = {entry.key: entry.value for entry in loaded.metadata_props}
     return found if found.get("notice") == NOTICE else {}

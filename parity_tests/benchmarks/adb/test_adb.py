@@ -49,10 +49,11 @@ class Phone:
         """Every call so far, in words."""
         return json.loads((self.folder / "bin" / "phone.json").read_text())["log"]
 
-    def run(self, *arguments):
+    def run(self, *arguments, runner=True):
         """Exit code and output."""
         self.capsys.readouterr()
-        words = ["--runner", self.folder / "runner", "--artifacts", self.artefacts, "--out", self.folder / "records", *arguments]
+        own = ["--runner", self.folder / "runner"] if runner else []
+        words = [*own, "--artifacts", self.artefacts, "--out", self.folder / "records", *arguments]
         code = exit_code(main, ["adb", *map(str, words)])
         return code, *self.capsys.readouterr()
 
@@ -132,6 +133,32 @@ def test_a_phone_is_measured(phone):
     assert "chmod 755" in next(call for call in calls if "chmod" in call)
     assert any("ORT_DISABLE_TELEMETRY=1" in call and call.endswith("32 4 10 50 5") for call in calls)
     assert calls[-1].endswith("rm -rf /data/local/tmp/wavefill"), "nothing is left on the phone"
+
+
+def test_without_a_program_of_ones_own_it_is_made(phone, monkeypatch):
+    """The program and the library are pushed; to arm64 phones only, and where there is a compiler."""
+    made = phone.folder / "made"
+    made.mkdir()
+    for name in ("runner", "libonnxruntime.so"):
+        (made / name).write_bytes(name.encode())
+    monkeypatch.setattr("benchmarks.adb.command.built_for_phones", lambda: (made / "runner", made / "libonnxruntime.so"))
+    code, _, stderr = phone.run("--threads", 1, runner=False)
+    assert code == 0, stderr
+    pushed = {Path(words[-1]).name for words in phone.log() if "push" in words}
+    assert pushed == {"runner", "libonnxruntime.so", "model.onnx", "input.bin"}
+    phone.tell(properties=PROPERTIES | {"ro.product.cpu.abi": "x86_64"})
+    code, _, stderr = phone.run("--threads", 1, runner=False)
+    assert (code, "is for arm64-v8a, Pixel 7 is x86_64: give one with --runner" in stderr) == (3, True)
+
+
+def test_where_no_program_can_be_made_it_is_one_line(phone, monkeypatch):
+    monkeypatch.setattr("benchmarks.adb.build.missing_tools", lambda: "no compiler is installed")
+    code, _, stderr = phone.run(runner=False)
+    assert (code, stderr.count("\n")) == (3, 1)
+    assert "no compiler is installed; or give one with --runner" in stderr
+    code, _, stderr = phone.run("--library", phone.folder / "runner", runner=False)
+    assert (code, "--library is what --runner loads" in stderr) == (2, True)
+    assert not (phone.folder / "records").exists()
 
 
 @pytest.mark.parametrize("planted", [{"spoil": 64}, {"kept": 1}])

@@ -22,7 +22,7 @@ SCHEMA = "wavefill-record-1"
 EVALUATION = {
     "images": 7,
     "methods": {
-        name: {"hole_psnr_db": 19.0, "squeezenet_distance": distance}
+        name: {"hole_psnr_db": 19.0, "squeezenet_distance": distance, "detail_ratio": 0.6125, "lattice_8_share_ratio": 1.375}
         for name, distance in {"network": 0.39, "wavefill-s-256-onnx-w8a8": 0.4, "telea": 0.44}.items()
     },
 }
@@ -80,6 +80,9 @@ def test_the_page_needs_nothing_else(folder, capsys):
     assert len(text.encode()) < 2e6
     assert text.count("<svg") == 2, "latency and quality"
     assert "stem &lt;Conv&gt;" in text, "what files say is text"
+    row = next(line for line in text.split("<tr>") if "<td>wavefill-s-256-onnx-w8a8</td>" in line and "1.375" in line)
+    cells = re.findall("<td>(.*?)</td>", row)
+    assert cells[2:] == ["1.76", "91.0", "0", "19.000", "0.613", "1.375", "0.400"], "in the order of the heads"
     assert "prefers-color-scheme:dark" in text
     assert str(folder / "report.html") in stdout
 
