@@ -34,16 +34,22 @@ GPU_DELEGATE_MAX_RANK = 4
 """``IsAllAllowedTensors`` of the same file refuses tensors of five dimensions and more."""
 
 _CORE = ("CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
-"""Operators that only the core has: the joining of image and hole, and convolutions."""
+"""Operators that only the core has, from the joining of image and hole on."""
 
 
 def core_operators(model: "ModelT") -> list[Operator]:
-    """The core: every operator on a path from one of the core's own operators to another."""
+    """The core: every operator on a path from one of the core's own operators to another.
+
+    It begins with the first concatenation, of image and hole; a convolution before that is the shell's, which repeats the hole
+    for each colour.
+    """
+    operators = operators_of(model)
+    first = next((index for index, operator in enumerate(operators) if operator.type == "CONCATENATION"), 0)
 
     def anchor(operator: Operator) -> bool:
         return operator.type in _CORE
 
-    return between(operators_of(model), anchor, anchor)
+    return between(operators[first:], anchor, anchor)
 
 
 def refused_by_gpu_delegates(path: Path) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ concatenation is rewritten in the exported graph.
 """
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's standard abbreviation
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from models.conventions import MASK_THRESHOLD, PIXEL_MAX, PIXEL_SCALE
 from models.inpainter import Uint8Shell
 from quantize.coverage import QUANTISE
 
@@ -23,11 +25,37 @@ class ChannelsLastShell(Uint8Shell):
         core: float NCHW network, as for ``Uint8Shell``.
     """
 
+    ones: Tensor
+
     def __init__(self, core: nn.Module) -> None:
         super().__init__(_ChannelsLastCore(core))
+        self.register_buffer("ones", torch.ones(3, 1, 1, 1), persistent=False)
 
     def forward(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         return {"result": self.composite(image.float(), mask.float()).to(torch.uint8)}
+
+    def composite(self, image: Tensor, mask: Tensor) -> Tensor:
+        """As ``Uint8Shell`` does it, bit for bit, in fewer passes over memory.
+
+        The hole is repeated for each colour once, by a 1x1 convolution: products of three interleaved colours with one mask are
+        computed three values at a time, and each of three such products took as long as all else here. The image without the
+        hole serves the network and the result. Rounding down is left to the cast, which cuts off what is behind the point.
+
+        Args:
+            image: (1, H, W, 3) float, whole numbers 0..255.
+            mask: (1, H, W, 1) float, 0..255; >= 128 is the hole.
+
+        Returns:
+            (1, H, W, 3) float in 0..255, equal to ``image`` outside the hole, to be cut off to whole numbers.
+        """
+        single = (mask >= MASK_THRESHOLD).to(image.dtype)
+        hole = F.conv2d(single.permute(_TO_NCHW), self.ones).permute(_TO_NHWC)
+        known = 1 - hole
+        kept = image * known
+        fill = self.core(kept / PIXEL_SCALE - known, single)
+        levels = (fill + 1) * PIXEL_SCALE + 0.5
+        levels = torch.minimum(torch.maximum(levels, levels.new_tensor(0.0)), levels.new_tensor(PIXEL_MAX))
+        return kept + levels * hole
 
 
 class _ChannelsLastCore(nn.Module):

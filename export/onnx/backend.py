@@ -18,9 +18,10 @@ from export.onnx import runtime
 from export.onnx.graph import OPSET, WIDE_OPSET, Graph
 from export.onnx.inspect import inspect
 from export.onnx.integer import lower_quantisation, lower_weights, sink_weights
+from export.onnx.levels import analyse_levels, synthesise_levels
 from export.onnx.mobile import usability_report, write_ort
 from export.onnx.names import core_trace, name_nodes, name_values, number_shell
-from export.onnx.rewrite import cast_before_transposing, reshape_masks, shuffle_synthesis, state_rois, widen_masks
+from export.onnx.rewrite import cast_before_transposing, pad_stem, reshape_masks, shuffle_synthesis, state_rois, widen_masks
 from export.quiet import quiet_torch_export
 from models.checkpoint import write_atomically
 from models.inpainter import Uint8Shell
@@ -116,6 +117,10 @@ def build_model(program: Program) -> ModelProto:
     if program.io == "uint8":
         reshape_masks(graph, program.size)
         widen_masks(graph)
+        if program.scheme.name != "fp16":  # half precision does not hold sums of levels, nor would its shell be next to its core
+            analyse_levels(graph)
+            synthesise_levels(graph)
+            pad_stem(graph)
         cast_before_transposing(graph)
     if program.scheme.calibrated:
         lower_quantisation(graph)

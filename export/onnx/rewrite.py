@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from export.onnx.graph import Graph
 
+CHANNEL_BLOCK: Final = 16
+"""Channels that ONNX Runtime's kernels for AVX-512 take at a time; 8 for AVX2."""
+
 SYNTHESIS: Final = "core/synthesis/"
 """Names of the nodes that :class:`models.wavelet.StuffedSynthesis` becomes."""
 
@@ -52,6 +55,34 @@ def shuffle_synthesis(graph: Graph, channels: int, gains: tuple[float, ...]) -> 
     ]
     start = graph.nodes.index(stuffed[0])
     graph.nodes[start : start + len(stuffed)] = replacement
+
+
+def pad_stem(graph: Graph) -> None:
+    """Give the stem a whole number of blocks of channels: zeros behind the bands and the noise, and zero weights for them.
+
+    ONNX Runtime's convolutions on x86 work on blocks of 16 channels and take another, slower path for 66. Zeros are computed when
+    the model is loaded, so that the file does not grow by them.
+
+    Args:
+        graph: named graph, weights not yet lowered. One without noise has whole blocks already.
+    """
+    from onnx import helper, numpy_helper
+
+    (stem,) = (node for node in graph.nodes if node.name == "core/stem/Conv")
+    joined = next((node for node in graph.nodes if node.name == "core/grain/Concat"), None)
+    if joined is None:
+        return
+    stored = graph.producer(stem.input[1])
+    name = stored.input[0] if stored is not None else stem.input[1]
+    weight = graph.constants[name]
+    missing = -weight.shape[1] % CHANNEL_BLOCK
+    side = graph.constants[joined.input[1]].shape[2:]
+    graph.constants[name] = np.pad(weight, ((0, 0), (0, missing), (0, 0), (0, 0)))
+    graph.constants["stem.zeros"] = np.array([1, missing, *side], np.int64)
+    zeros = numpy_helper.from_array(np.zeros(1, np.float32))
+    fill = helper.make_node("ConstantOfShape", ["stem.zeros"], ["stem.padding"], name="core/grain/ConstantOfShape", value=zeros)
+    graph.nodes.insert(graph.nodes.index(joined), fill)
+    joined.input.append("stem.padding")
 
 
 def reshape_masks(graph: Graph, size: int) -> None:

@@ -4,8 +4,9 @@ import numpy as np
 
 from export.litert import flatbuffer
 from export.onnx.backend import read_model
+from export.onnx.graph import Graph
 from models.system.privacy import import_onnxruntime
-from parity_tests.support.saved_integers import QUANTISE
+from parity_tests.support.saved_integers import QUANTISE, padded_channels
 from quantize.table import Activation
 
 
@@ -26,7 +27,10 @@ def onnx_ends(path, image, mask):
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(node.output[0]) for node in ends)
     session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     found = session.run([node.output[0] for node in ends], {"image": image[None], "mask": mask[None]})
-    return [one[0].astype(np.int16) - 128 for one in found]
+    entry, head = (one[0].astype(np.int16) - 128 for one in found)
+    channels = len(entry) - padded_channels(Graph.of(read_model(path)))
+    assert len(np.unique(entry[channels:])) <= 1, "the stem's padding is all one value, 0"
+    return [entry[:channels], head]
 
 
 def litert_ends(path, entry: Activation, head: Activation, image, mask):

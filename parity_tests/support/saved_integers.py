@@ -47,7 +47,7 @@ def of_table(reference: IntegerReference, table) -> Counter:
 def of_onnx(path) -> Counter:
     """uint8 activations, shifted back by 128, or uint16 ones by 32768."""
     graph = Graph.of(read_model(path))
-    found = Counter()
+    found, padding = Counter(), padded_channels(graph)
     for conv in (node for node in graph.nodes if node.op_type == "Conv"):
         sources = [graph.producer(name) for name in conv.input]
         if any(source is None or source.op_type != DEQUANTISE for source in sources):
@@ -57,10 +57,18 @@ def of_onnx(path) -> Counter:
         assert behind.op_type == QUANTISE
         x, w, b = ([graph.constants.get(name) for name in source.input] for source in sources)
         y = [graph.constants[name] for name in behind.input[1:]]
+        if padding and conv.name == "core/stem/Conv":
+            assert not w[0][:, -padding:].any()
+            w[0] = w[0][:, :-padding]
         assert x[2].dtype == y[1].dtype
         half = {"uint8": 128, "uint16": 32768}[x[2].dtype.name]
         found[_stored(w[0], w[1], b[0], (x[1], int(x[2]) - half), (y[0], int(y[1]) - half))] += 1
     return found
+
+
+def padded_channels(graph: Graph) -> int:
+    """Channels of zeros behind the bands and the noise, which the table does not have (``export.onnx.rewrite.pad_stem``)."""
+    return sum(int(graph.constants[node.input[0]][1]) for node in graph.nodes if node.op_type == "ConstantOfShape")
 
 
 def of_litert(path) -> Counter:

@@ -19,7 +19,7 @@ from quantize.table import QuantizationTable, calibration_path
 SIZE = 64
 HASH = "5e" * 32
 ALLOWED_OPERATORS = {
-    *("Conv", "Relu", "Add", "Resize", "Concat", "DepthToSpace"),  # core
+    *("Conv", "Relu", "Add", "Resize", "Concat", "ConstantOfShape", "DepthToSpace"),  # core
     *("QuantizeLinear", "DequantizeLinear"),
     *("Transpose", "Reshape", "Cast", "GreaterOrEqual", "Sub", "Div", "Mul", "Floor", "Clip"),  # shell
 }
