@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -19,8 +18,10 @@ from benchmarks.arm.cores import CORES
 from benchmarks.arm.emulator import emulate
 from export.artifact.loading import load_artefact
 from export.parity import probes
+from models.system.privacy import import_onnxruntime
 
 SIZE, FILL = 32, 7
+onnxruntime = import_onnxruntime()
 WHEEL = sorted(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.1.*"))
 
 needs_compiler = pytest.mark.skipif(

@@ -170,6 +170,8 @@ def test_the_bounds_are_where_they_are_said_to_be(tmp_path):
 OWN_ARRAYS = {
     "benchmarks/arm/guest.py": "what benchmarks/arm/python.py has written a moment before; it has nothing of this project",
     "benchmarks/arm/python.py": "what that program has written a moment before",
+    "benchmarks/latency/worker.py": "a photo and its hole, which benchmarks/peers/fills.py has just written",
+    "benchmarks/peers/fills.py": "fills that its own processes have just written",
     "benchmarks/latency/command.py": "fills that its own processes have just written",
 }
 

@@ -146,6 +146,7 @@ COMMANDS = {
     "models train": f"-m parity_tests.support.train_driver train --preset tiny-gan --data photos --out run {STEPS}",
     "models distill": "-m models distill --teacher small.safetensors --data photos --out distilled --set stages=[[0,128,2]] "
     + STEPS,
+    "models grow": "-m models grow --spec wavefill-s-wide --out wide.safetensors",
     "models inpaint": f"-m models inpaint photo.png mask.png plain.png {SMALL} --size 32",
     "export inpaint": "-m export inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
     "export outpaint": "-m export outpaint photo.png wide.png --left 3 --artifact made/small-32-onnx-fp32",
