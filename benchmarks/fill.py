@@ -130,8 +130,9 @@ def run(arguments: argparse.Namespace) -> int:
         for name, (_, parameters) in DETAIL.items():
             start = time.perf_counter()
             if arguments.outpaint:
-                wide = parameters and WIDENING
-                result = outpaint(_kept(photo, hole), _margins(hole, side), network, size, parameters=wide)
+                cut, wide = _cut_off(photo.shape, side), parameters and WIDENING
+                kept = np.ascontiguousarray(photo[_kept(photo.shape, cut)])
+                result = outpaint(kept, cut, network, size, parameters=wide)
             else:
                 mask = hole.astype(np.uint8) * np.uint8(255)
                 result = inpaint(photo, mask, network, size, parameters=parameters)
@@ -175,19 +176,17 @@ def blob_hole(shape: tuple[int, ...], side: int, seed: int) -> Bools:
 
 def strip(shape: tuple[int, ...], side: str) -> Bools:
     """What is cut off at one of ``SIDES``, so that the rest is widened to the photo's size by a ``WIDENED``-th of its length."""
-    hole = np.zeros(shape[:2], bool)
-    along = hole if side in ("top", "bottom") else hole.T
-    cut = len(along) // (WIDENED + 1)
-    along[slice(cut) if side in ("top", "left") else slice(len(along) - cut, None)] = True
+    hole = np.ones(shape[:2], bool)
+    hole[_kept(shape, _cut_off(shape, side))] = False
     return hole
 
 
-def _kept(photo: Pixels, hole: Bools) -> Pixels:
-    return np.ascontiguousarray(photo[bounding_box(~hole).slices])
+def _cut_off(shape: tuple[int, ...], side: str) -> Margins:
+    return Margins(**{side: shape[0 if side in ("top", "bottom") else 1] // (WIDENED + 1)})
 
 
-def _margins(hole: Bools, side: str) -> Margins:
-    return Margins(**{side: int(hole.any(axis=1).sum() if side in ("top", "bottom") else hole.any(axis=0).sum())})
+def _kept(shape: tuple[int, ...], cut: Margins) -> tuple[slice, slice]:
+    return slice(cut.top, shape[0] - cut.bottom), slice(cut.left, shape[1] - cut.right)
 
 
 def measured(result: Pixels, photo: Pixels, hole: Bools, distance: ImageDistance, ms: float) -> Figures:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from benchmarks.host import host_lines, installed_version
 from benchmarks.latency.candidates import RUNTIME_OF
+from benchmarks.records.artifact import artifact, exported
 from benchmarks.records.files import write_records
 from benchmarks.records.origin import this_host, this_run
 from benchmarks.records.schema import SCHEMA
@@ -122,12 +123,12 @@ def _write(folder: Path, arguments: argparse.Namespace, result: dict[str, Any]) 
     """A record of the ratio."""
     run = this_run()
     parts = {key: result[key] for key in ("unet_call_s", "repaint_calls", "repaint_s", "student_s", "threads", "rounds")}
-    artifact, (runtime, provider) = _about(arguments)
+    student, (runtime, provider) = _about(arguments)
     record = {
         "schema": SCHEMA,
         "kind": "ratio",
         "ratio": {"name": "RePaint / student", "value": result["ratio"], "bar": BAR, "parts": parts},
-        "artifact": artifact,
+        "artifact": student,
         "runtime": {
             "name": runtime,
             "version": installed_version(runtime) or "not installed",
@@ -144,17 +145,10 @@ def _about(arguments: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, st
     """Which student: part ``artifact`` of a record, and its runtime with the execution provider."""
     operators = {"total": None, "delegated": None}
     if arguments.artifact is None:
-        about = {"name": f"eager PyTorch {SIZE}", "scheme": "fp32", "size": SIZE, "bytes": None, "sha256": None}
-        return {**about, "checkpoint_sha256": sha256(arguments.checkpoint), "operators": operators}, ("torch", "CPU")
+        about = artifact(f"eager PyTorch {SIZE}", "fp32", SIZE, checkpoint=sha256(arguments.checkpoint))
+        return {**about, "operators": operators}, ("torch", "CPU")
     manifest = read_manifest(arguments.artifact)
-    about = {
-        "name": arguments.artifact.resolve().name,
-        "scheme": manifest.scheme,
-        "size": manifest.size,
-        "bytes": manifest.size_bytes,
-        "sha256": manifest.model_sha256,
-        "checkpoint_sha256": manifest.checkpoint_sha256,
-    }
+    about = exported(arguments.artifact.resolve().name, manifest)
     return {**about, "operators": operators}, RUNTIME_OF[manifest.backend]
 
 

@@ -6,7 +6,6 @@ toolchain of Android's adds is the start of the program, which is written out in
 made from the list.
 """
 
-import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from benchmarks.arm.android import ARCHIVE, HEADERS, LIBRARY, missing_tools, unpack
 from benchmarks.arm.bionic import ARM64
 from benchmarks.arm.emulator import CACHE
+from benchmarks.arm.made_once import made_once
 from models.system.errors import ToolchainMissing
 
 SOURCE = Path(__file__).with_name("runner.c")
@@ -59,17 +59,12 @@ def built_for_phones() -> tuple[Path, Path]:
     """
     if reason := missing_tools():
         raise ToolchainMissing(f"the program for phones cannot be made here: {reason}; or give one with --runner")
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (ARCHIVE, SOURCE, Path(__file__)))).hexdigest()
-    place = CACHE / "built" / f"{digest[:16]}-phone"
-    if not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-            made = Path(scratch) / "phone"
-            made.mkdir()
-            unpack(made)
-            link(made)
-            if not place.is_dir():  # another process may have been faster
-                made.rename(place)
+
+    def make(folder: Path) -> None:
+        unpack(folder)
+        link(folder)
+
+    place = made_once(CACHE, "phone", (ARCHIVE, SOURCE, Path(__file__)), make)
     return place / "runner", place / Path(LIBRARY).name
 
 

@@ -20,6 +20,7 @@ from benchmarks.adb.build import ABI, built_for_phones
 from benchmarks.adb.device import Device, Lost, connected
 from benchmarks.adb.runner import SECONDS, WARM_UPS, Told, command, parse
 from benchmarks.latency.statistics import describe
+from benchmarks.records.artifact import exported
 from benchmarks.records.files import write_records
 from benchmarks.records.origin import this_run
 from benchmarks.records.schema import SCHEMA, check
@@ -159,12 +160,7 @@ def _measured(
             "schema": SCHEMA,
             "kind": "android",
             "artifact": {
-                "name": folder.resolve().name,
-                "scheme": manifest.scheme,
-                "size": manifest.size,
-                "bytes": manifest.size_bytes,
-                "sha256": manifest.model_sha256,
-                "checkpoint_sha256": manifest.checkpoint_sha256,
+                **exported(folder.resolve().name, manifest),
                 "operators": {"total": sum(OnnxBackend().inspect(model).operators.values()), "delegated": 0},
             },
             "runtime": {**dict(zip(("name", "version", "provider"), told.runtime, strict=True)), "threads": threads},

@@ -4,7 +4,6 @@ The archive comes with the packages of ``android_demo`` (`make kotlin`), by its 
 stands in for that is ``bionic.c`` and a table of trampolines to glibc, compiled here for arm64. The library itself is as it is.
 """
 
-import hashlib
 import shutil
 import tempfile
 import zipfile
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.arm.bionic import ARM64, SOURCE, stand_in
 from benchmarks.arm.cores import Core
 from benchmarks.arm.emulator import CACHE, emulate, unavailable
+from benchmarks.arm.made_once import made_once
 from benchmarks.arm.plugin import compiled
 from models.system.errors import ToolchainMissing
 
@@ -100,19 +100,12 @@ def run_android(
 def android_system() -> Path:
     """A folder with Android's library, its headers, and what stands in for Android's own libraries; made once."""
     sources = (ARCHIVE, SOURCE, SOURCE.with_suffix(".py"), Path(__file__))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    place = CACHE / "built" / f"{digest[:16]}-android"
-    if place.is_dir():
-        return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        made = Path(scratch) / "android"
-        made.mkdir()
-        unpack(made)
-        stand_in([made / "libonnxruntime.so"], made, ARM64)
-        if not place.is_dir():  # another process may have been faster
-            made.rename(place)
-    return place
+
+    def make(folder: Path) -> None:
+        unpack(folder)
+        stand_in([folder / "libonnxruntime.so"], folder, ARM64)
+
+    return made_once(CACHE, "android", sources, make)
 
 
 def unpack(folder: Path) -> None:

@@ -10,6 +10,7 @@ from benchmarks.latency import convolution
 from benchmarks.latency.subjects import METHODS
 from benchmarks.peers.adapters import ADAPTERS
 from benchmarks.peers.standins.table import NOTICE, STANDINS, properties, write
+from benchmarks.records.artifact import artifact, exported
 from export.artifact.files import check_files
 from export.artifact.manifest import Manifest, read_manifest
 from export.coreml.toolkit import can_predict
@@ -128,7 +129,7 @@ def _reference(kind: str, name: str, manifest: Manifest, checkpoint: Path, diges
         REFERENCE,
         {"kind": kind, "checkpoint": str(checkpoint.absolute()), "size": manifest.size, "io": manifest.io},
         ("torch", "CPU"),
-        _about(name, "fp32", manifest.size, None, None, digest),
+        artifact(name, "fp32", manifest.size, None, None, digest),
         manifest.macs,
     )
 
@@ -140,7 +141,7 @@ def _artefact(folder: Path, name: str, manifest: Manifest, reference: str) -> Ca
         ARTEFACT,
         {"kind": "artefact", **model, "size": manifest.size, "io": manifest.io},
         RUNTIME_OF[manifest.backend],
-        _about(name, manifest.scheme, manifest.size, manifest.size_bytes, manifest.model_sha256, manifest.checkpoint_sha256),
+        exported(name, manifest),
         manifest.macs,
         reference=reference,
     )
@@ -196,7 +197,7 @@ def _network(name: str, family: str, path: Path, adapter: str, size: int, macs: 
         family,
         {"kind": "peer", "model": str(path.absolute()), "adapter": adapter, "size": size},
         runtime,
-        _about(name, None, size, path.stat().st_size, sha256(path), None),
+        artifact(name, None, size, path.stat().st_size, sha256(path), None),
         macs,
         note,
     )
@@ -211,7 +212,7 @@ def add_classical(into: Field, size: int, methods: Iterable[str] = tuple(METHODS
         package = PACKAGE_OF[method]
         name = f"OpenCV {method}" if package.startswith("opencv") else "PatchMatch"
         candidate = Candidate(
-            name, CLASSICAL, {"kind": "classical", "method": method, "size": size}, (package, "CPU"), _about(name, None, size)
+            name, CLASSICAL, {"kind": "classical", "method": method, "size": size}, (package, "CPU"), artifact(name, None, size)
         )
         if candidate.version == "not installed":
             into.skipped[name] = f"{package} is not installed"
@@ -225,18 +226,7 @@ def add_convolutions(into: Field, folder: Path) -> None:
         for channels, side, kernel in convolution.SHAPES:
             path = convolution.write(folder, numbers, channels, side, kernel)
             name = f"convolution {numbers} {channels}x{side}x{side} {kernel}x{kernel}"
-            about = _about(name, numbers, side, path.stat().st_size, sha256(path))
+            about = artifact(name, numbers, side, path.stat().st_size, sha256(path))
             macs = convolution.macs(channels, side, kernel)
             spec = {"kind": "convolution", "model": str(path.absolute()), "size": side}
             into.candidates.append(Candidate(name, CONVOLUTION, spec, RUNTIME_OF["onnx"], about, macs))
-
-
-def _about(
-    name: str,
-    scheme: str | None,
-    size: int,
-    length: int | None = None,
-    digest: str | None = None,
-    checkpoint: str | None = None,
-) -> dict[str, Any]:
-    return {"name": name, "scheme": scheme, "size": size, "bytes": length, "sha256": digest, "checkpoint_sha256": checkpoint}
