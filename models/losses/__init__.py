@@ -11,6 +11,7 @@ from models.losses.band_l1 import band_l1
 from models.losses.coarse import coarse_l1, coarse_l2
 from models.losses.hole_l1 import hole_l1
 from models.losses.hole_l2 import hole_l2
+from models.losses.hole_log_l2 import hole_log_l2
 from models.losses.hole_tv import hole_tv
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -19,6 +20,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 LOSSES: dict[str, Loss] = {
     "hole_l1": hole_l1,
     "hole_l2": hole_l2,
+    "hole_log_l2": hole_log_l2,
     "coarse_l1": coarse_l1,
     "coarse_l2": coarse_l2,
     "band_l1": band_l1,

@@ -53,6 +53,9 @@ def _expected(name, fill, target, hole):
             total = np.abs(difference).sum()
         elif name == "hole_l2":
             total = (difference**2).sum()
+        elif name == "hole_log_l2":
+            values.append(np.log1p((difference**2).sum() / (3 * area) / 1e-3))
+            continue
         elif name in ("coarse_l1", "coarse_l2"):
             means = _smooth(difference)
             total = (np.abs(means) if name == "coarse_l1" else means**2).sum()
@@ -177,3 +180,17 @@ def test_the_coarse_gradient_is_scaled(share):
     (gradient,) = torch.autograd.grad((scaled * wanted).sum(), image)
     means = torch.stack([torch.from_numpy(_smooth(one.numpy())) for one in wanted])
     assert torch.allclose(gradient, wanted - (1 - share) * means)
+
+
+def test_a_decibel_costs_the_same_in_every_photo():
+    """Twice the error costs ln 4 more wherever the error is far above the floor, in a busy photo as in a calm one; the squared
+    error's price differs by their energies, here a hundredfold."""
+    target, hole = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+
+    def price(name, error):
+        return float(LOSSES[name](target + 2 * error, target, hole) - LOSSES[name](target + error, target, hole))
+
+    assert price("hole_log_l2", 1.0) == pytest.approx(np.log(4), rel=2e-3)
+    assert price("hole_log_l2", 0.1) == pytest.approx(np.log(4), rel=0.1), "near the floor a little less"
+    assert price("hole_log_l2", 0.001) < 0.01, "what is right already has no price"
+    assert price("hole_l2", 1.0) == pytest.approx(100 * price("hole_l2", 0.1))
