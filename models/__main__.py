@@ -28,6 +28,12 @@ def _grow() -> ModuleType:
     return grow
 
 
+def _mix() -> ModuleType:
+    from models.commands import mix
+
+    return mix
+
+
 def _inpaint() -> ModuleType:
     from models.commands import inpaint
 
@@ -63,6 +69,7 @@ VERBS = {
     "train": (_train, "train a generator on a folder of photos"),
     "distill": (_distill, "train a generator on photos and on a larger one's fills"),
     "grow": (_grow, "begin a larger generator as a trained smaller one"),
+    "mix": (_mix, "weights between two checkpoints of one network"),
     "inpaint": (_inpaint, "fill the hole of a photo of any size"),
     "masks": (_masks, "draw masks for an evaluation and fix them in a file"),
     "evaluate": (_evaluate, "measure fills against true photos, beside classical baselines"),

@@ -27,3 +27,14 @@ def positive(text: str) -> float:
 
 
 positive.__name__ = "float"
+
+
+def fraction(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ArgumentTypeError(f"{number:g} given, 0 to 1 are allowed")
+    return number
+
+
+fraction.__name__ = "float"

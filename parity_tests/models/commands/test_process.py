@@ -41,6 +41,7 @@ def test_verbs_need_no_exporter(here, verb):
         "train": (("--help",), 0),
         "distill": (("--help",), 0),
         "grow": (("--spec", "wavefill-s-wide", "--out", "wide.safetensors"), 0),
+        "mix": (("small.safetensors", "small.safetensors", "--share", "0.5", "--out", "mixed.safetensors"), 0),
         "inpaint": (("photo.png", "mask.png", "out.png", *SMALL), 0),
         "evaluate": (("--data", "photos", *SMALL), 3),
         "info": (("small.safetensors",), 0),

@@ -147,6 +147,7 @@ COMMANDS = {
     "models distill": "-m models distill --teacher small.safetensors --data photos --out distilled --set stages=[[0,128,2]] "
     + STEPS,
     "models grow": "-m models grow --spec wavefill-s-wide --out wide.safetensors",
+    "models mix": "-m models mix small.safetensors small.safetensors --share 0.5 --out mixed.safetensors",
     "models inpaint": f"-m models inpaint photo.png mask.png plain.png {SMALL} --size 32",
     "export inpaint": "-m export inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
     "export outpaint": "-m export outpaint photo.png wide.png --left 3 --artifact made/small-32-onnx-fp32",
