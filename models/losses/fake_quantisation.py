@@ -20,7 +20,8 @@ def fake_quantised_fill(generator: Generator, normalised: Tensor, hole: Tensor) 
 
     Rounding in the forward pass and the straight-through gradient are those of Jacob et al., *Quantization and Training of Neural
     Networks for Efficient Integer-Arithmetic-Only Inference*, 2018, section 3; ranges are those of the step itself, and each
-    sample has its own, so that splitting a batch over processes changes nothing.
+    sample has its own, so that splitting a batch over processes changes nothing. The width of the grid has the gradient of
+    Esser et al., *Learned Step Size Quantization*, 2020, eq. 3: one large value, which makes the grid coarse for all, is drawn in.
 
     Args:
         generator: network in training; left as it is.
@@ -45,20 +46,20 @@ def fake_quantise_weight(weight: Tensor) -> Tensor:
 
     The normalised weight is a multiple of this one in each channel, so that its grid is the same.
     """
-    step = weight.detach().flatten(1).abs().amax(1).clamp_min(1e-12).div(WEIGHT_STEPS).view(-1, *(1,) * (weight.ndim - 1))
+    step = weight.flatten(1).abs().amax(1).clamp_min(1e-12).div(WEIGHT_STEPS).view(-1, *(1,) * (weight.ndim - 1))
     return _snap(weight, step)
 
 
 def fake_quantise_activation(x: Tensor) -> Tensor:
     """(N, C, H, W) float -> the nearest value of a grid through 0 that covers each sample's range."""
-    flat = x.detach().flatten(1)
+    flat = x.flatten(1)
     low, high = flat.amin(1).clamp_max(0), flat.amax(1).clamp_min(0)
     return _snap(x, (high - low).clamp_min(1e-12).div(ACTIVATION_STEPS).view(-1, 1, 1, 1))
 
 
 def _snap(x: Tensor, step: Tensor) -> Tensor:
-    error = torch.div(x.detach(), step).round_().mul_(step).sub_(x.detach())
-    return x + error
+    places = torch.div(x.detach(), step.detach())
+    return x + step * (places.round() - places)
 
 
 def fake_quantised_layers(generator: Generator) -> dict[str, nn.Module]:

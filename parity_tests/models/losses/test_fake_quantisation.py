@@ -13,6 +13,8 @@ from models.checkpoint import SHIPPED, load_checkpoint
 from models.data.masks import sample_mask
 from models.generator import Generator
 from models.losses.fake_quantisation import (
+    ACTIVATION_STEPS,
+    WEIGHT_STEPS,
     fake_quantise_activation,
     fake_quantise_weight,
     fake_quantised_fill,
@@ -53,12 +55,34 @@ def test_nothing_but_zeros_stays_zero():
     assert torch.equal(fake_quantise_weight(torch.zeros(2, 1, 3, 3)), torch.zeros(2, 1, 3, 3))
 
 
-@pytest.mark.parametrize("rule", [fake_quantise_weight, fake_quantise_activation])
-def test_gradients_pass_as_if_nothing_were_rounded(rule):
-    x = torch.randn(2, 3, 4, 4, requires_grad=True)
-    slope = torch.randn(2, 3, 4, 4)
+def _grid_gradient(x, slope, steps):
+    """What the width of the grid adds (Esser et al., 2020, eq. 3), one channel or sample at a time, as the formula reads.
+
+    ``steps`` is that of the rule; (n, values) float64 each.
+    """
+    extra = np.zeros_like(x)
+    for row, weights, own in zip(x, slope, extra, strict=True):
+        if steps == WEIGHT_STEPS:
+            ends = {int(np.abs(row).argmax()): np.sign(row[np.abs(row).argmax()])}
+            width = np.abs(row).max()
+        else:
+            ends = {int(row.argmax()): 1.0, int(row.argmin()): -1.0}  # both signs occur in these samples
+            width = row.max() - row.min()
+        places = row * steps / width
+        for place, sign in ends.items():
+            own[place] = sign / steps * (weights * (np.round(places) - places)).sum()
+    return extra
+
+
+@pytest.mark.parametrize(("rule", "steps"), [(fake_quantise_weight, WEIGHT_STEPS), (fake_quantise_activation, ACTIVATION_STEPS)])
+def test_gradients_pass_as_if_nothing_were_rounded_but_for_the_width_of_the_grid(rule, steps):
+    rng = torch.Generator().manual_seed(5)
+    x = torch.randn(2, 3, 4, 4, generator=rng, dtype=torch.float64).requires_grad_()
+    slope = torch.randn(2, 3, 4, 4, generator=rng, dtype=torch.float64)
     (rule(x) * slope).sum().backward()
-    assert torch.equal(x.grad, slope)
+    extra = _grid_gradient(x.detach().flatten(1).numpy(), slope.flatten(1).numpy(), steps)
+    np.testing.assert_allclose((x.grad - slope).flatten(1).numpy(), extra, atol=1e-9)
+    assert (extra != 0).sum() == (2 if steps == WEIGHT_STEPS else 4), "only the ends of the range move the grid"
 
 
 def test_the_quantised_programs_tensors_are_rounded_and_no_others():
