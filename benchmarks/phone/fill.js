@@ -7,8 +7,8 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  band: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128, sweeps: 4, shallow: 3, fade: 4,
-  seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
+  band: 4, middle: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128,
+  sweeps: 4, shallow: 3, fade: 4, seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
 });
 
 const CONTEXT = 2;
@@ -310,7 +310,7 @@ function transferred(photo, hole, box, small, factor, parameters) {
       known[row * grid + column] = !any && inside ? 1 : 0;
     }
   if (parameters.coarse > 1 && oneTexture(cells, holes, known)) {
-    const larger = { ...parameters, band: band * parameters.coarse, coarse: 1 };
+    const larger = { ...parameters, band: band * parameters.coarse, middle: 4, coarse: 1 };
     const copied = transferred(photo, hole, box, small, factor, larger);
     if (copied) return copied;
   }
@@ -325,12 +325,14 @@ function transferred(photo, hole, box, small, factor, parameters) {
   });
   const low = enlarged(cells, cell, covered, lookedAt(corners, part, cell, grid, parameters.patch));
   refine(corners, low, known, grid, cell, parameters.patch);
-  const pixels = detail(photo, low, part, corners, parameters.patch * cell);
-  const added = pixels.data, line = pixels.width * 3, lowBand = low.data;
-  const filled = raster(Uint8Array, pixels.height, pixels.width, 3), clamped = new Uint8ClampedArray(filled.data.buffer);
-  for (let y = 0, at = 0; y < pixels.height; y++)
-    for (let from = ((part.top + y) * low.width + part.left) * 3, end = at + line; at < end; at++, from++)
-      clamped[at] = lowBand[from] + added[at];
+  const looked = lookedAt(corners, part, cell, grid, parameters.patch), side = grid * band;
+  const pixelsLookedAt = Uint8Array.from({ length: side * side }, (_, i) => {
+    return looked[floorDiv(floorDiv(i, side), band) * grid + floorDiv(i % side, band)];
+  });
+  const base = enlarged(withoutDetail(small, grid, parameters), factor, covered, pixelsLookedAt);
+  const added = detail(photo, base, part, corners, parameters.patch * cell).data;
+  const filled = enlarged(small, factor, part), clamped = new Uint8ClampedArray(filled.data.buffer);
+  for (let at = 0; at < added.length; at++) clamped[at] += added[at];
   return { part, pixels: filled };
 }
 
@@ -362,6 +364,17 @@ function cellsOfHole(hole, cell, grid) {
       x = line.indexOf(1, (column + 1) * cell);
     }
   }
+  return result;
+}
+
+// ------------------------------------------------------------------------------------------------ bands.py
+
+// What is larger than half a cell, with less of what is smaller than a whole one: what the photo has beyond it is copied.
+function withoutDetail(small, grid, { band, middle }) {
+  const half = Math.max(1, floorDiv(band, 2)), side = grid * band, all = { top: 0, left: 0, bottom: side, right: side };
+  const cells = enlarged(means(small, grid, band), band, all).data;
+  const result = enlarged(means(small, side / half, half), half, all), halves = result.data;
+  for (let at = 0; at < halves.length; at++) halves[at] = (middle * cells[at] + (4 - middle) * halves[at] + 2) >> 2;
   return result;
 }
 

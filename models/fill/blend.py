@@ -1,4 +1,4 @@
-"""The photo's detail, copied patch by patch onto the low band of the fill."""
+"""The photo's detail, copied patch by patch onto the fill."""
 
 import functools
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def detail(photo: Pixels, low: Pixels, box: Box, wanted: Positions, sources: Pos
 
     Args:
         photo: (H, W, 3) uint8.
-        low: (H, W, 3) uint8, its low band, at the sources at least.
+        low: (H, W, 3) uint8, the photo without its detail, at the sources at least.
         box: the hole's bounding box; all that is computed.
         wanted: (Q, 2) corners in pixels of the patches to fill.
         sources: (Q, 2) corners of the patches to copy, wholly inside the photo.

@@ -8,7 +8,10 @@ class Parameters:
     """What the fill of a window depends on beside the pixels. Changing one changes results: the golden files hold the defaults.
 
     Attributes:
-        band: side of the cells in pixels of the network. Larger things are the network's, smaller ones the photo's.
+        band: side of the cells in pixels of the network, even or 1. Larger things are the network's alone, those smaller than
+            half a cell mostly the photo's.
+        middle: how much of the photo's detail between half a cell and a cell is copied, in quarters: there the network has its
+            own.
         patch: side in cells of the patches that are compared and copied; neighbours overlap by half.
         samples: a patch is compared by its means in ``samples`` x ``samples`` parts.
         coherence: what a neighbour is worth whose source continues into a patch's own, in 1/256 of a usual distance.
@@ -27,12 +30,13 @@ class Parameters:
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
         coarse: how many times larger cells are where a hole lies in one texture whose shapes the network does not know
-            (``texture.py``); 1: never.
+            (``texture.py``), and all of the detail smaller than them is copied; 1: never.
         crowd: no detail where the patches to fill are more than this many times the sources, at least 1: the same few ones would
             be shown over and over, in rows.
     """
 
     band: int = 4
+    middle: int = 4
     patch: int = 4
     samples: int = 4
     coherence: int = 256

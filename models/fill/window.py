@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.fill.arrays import Bools, Pixels
+from models.fill.bands import QUARTERS, without_detail
 from models.fill.blend import detail
 from models.fill.coherence import chosen_sources
 from models.fill.fade import depths, faded
@@ -131,13 +132,13 @@ def _fade_in(filled: Pixels, hole: Bools, box: Box, plain: Pixels, factor: int, 
 def _transferred(
     photo: Pixels, hole: Bools, box: Box, small: Pixels, factor: int, parameters: Parameters
 ) -> tuple[Box, Pixels] | None:
-    """The low band of a fill plus detail of the photo.
+    """A fill plus detail of the photo.
 
     Args:
         photo: (H, W, 3) uint8: where detail comes from.
         hole: (H, W) bool: where it does not come from.
         box: what is wanted.
-        small: (size, size, 3) uint8, the fill so far; its means over cells are the low band.
+        small: (size, size, 3) uint8, the fill so far; its means over cells say which places of the photo are like it.
         factor: side of its pixels in pixels of ``photo``.
         parameters: of the fill.
 
@@ -152,7 +153,7 @@ def _transferred(
     rows, columns = (corners > box.top - cell) & (corners < box.bottom), (corners > box.left - cell) & (corners < box.right)
     known = ~holes & np.logical_and.outer(corners + cell <= hole.shape[0], corners + cell <= hole.shape[1])
     if parameters.coarse > 1 and one_texture(cells, holes, known):
-        larger = replace(parameters, band=parameters.band * parameters.coarse, coarse=1)
+        larger = replace(parameters, band=parameters.band * parameters.coarse, middle=QUARTERS, coarse=1)
         copied_larger = _transferred(photo, hole, box, small, factor, larger)
         if copied_larger is not None:
             return copied_larger
@@ -163,11 +164,16 @@ def _transferred(
     low = enlarged(cells, cell, slice(0, hole.shape[0]), slice(0, hole.shape[1]))
     wanted = found.wanted * cell
     copied = refined(low, known, wanted, found.sources[chosen_sources(found, parameters)] * cell, cell, parameters.patch)
+    del low  # of a large photo it is as much as the next one
+    base = enlarged(
+        without_detail(small, parameters.band, parameters.middle), factor, slice(0, hole.shape[0]), slice(0, hole.shape[1])
+    )
     filled = np.empty((part.height, part.width, 3), np.uint8)
     for top in range(part.top, part.bottom, _ROWS):  # sums of the whole hole would take eight times its pixels
         strip = Box(top, part.left, min(top + _ROWS, part.bottom), part.right)
-        added = detail(photo, low, strip, wanted, copied, parameters.patch * cell)
-        filled[strip.within(part).slices] = (low[strip.slices] + added).clip(0, 255)
+        added = detail(photo, base, strip, wanted, copied, parameters.patch * cell)
+        scaled_up = enlarged(small, factor, *strip.slices)
+        filled[strip.within(part).slices] = (scaled_up + added).clip(0, 255)
     return part, filled
 
 

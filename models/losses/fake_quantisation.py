@@ -21,7 +21,7 @@ def fake_quantised_fill(generator: Generator, normalised: Tensor, hole: Tensor) 
     Rounding in the forward pass and the straight-through gradient are those of Jacob et al., *Quantization and Training of Neural
     Networks for Efficient Integer-Arithmetic-Only Inference*, 2018, section 3; ranges are those of the step itself, and each
     sample has its own, so that splitting a batch over processes changes nothing. The width of the grid has the gradient of
-    Esser et al., *Learned Step Size Quantization*, 2020, eq. 3: one large value, which makes the grid coarse for all, is drawn in.
+    Esser et al., *Learned Step Size Quantization*, 2020, eq. 3: a large value, which makes the grid coarse for all, is drawn in.
 
     Args:
         generator: network in training; left as it is.

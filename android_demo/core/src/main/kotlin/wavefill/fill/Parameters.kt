@@ -3,6 +3,7 @@ package wavefill.fill
 /** What the fill does with detail from the photo; docs/fill.md has what each is for and how it was measured. */
 data class Parameters(
     val band: Int = 4,
+    val middle: Int = 4,
     val patch: Int = 4,
     val samples: Int = 4,
     val coherence: Int = 256,

@@ -88,7 +88,7 @@ private fun withDetail(photo: Raster, hole: Raster, box: Box, small: Raster, win
     return filled
 }
 
-/** The low band of a fill plus detail of the photo, over the part of a box that cells cover; null: there is no source. */
+/** A fill plus detail of the photo, over the part of a box that cells cover; null: there is no source. */
 private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, factor: Int, parameters: Parameters): Pair<Box, Raster>? {
     val band = parameters.band
     val grid = small.height / band
@@ -109,7 +109,7 @@ private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, fa
         known[row * grid + column] = !any && top + cell <= hole.height && left + cell <= hole.width
     }
     if (parameters.coarse > 1 && oneTexture(cells, holes, known)) {
-        val larger = parameters.copy(band = band * parameters.coarse, coarse = 1)
+        val larger = parameters.copy(band = band * parameters.coarse, middle = 4, coarse = 1)
         transferred(photo, hole, box, small, factor, larger)?.let { return it }
     }
     val found = matches(cells, reached, known, parameters) ?: return null
@@ -122,11 +122,11 @@ private fun transferred(photo: Raster, hole: Raster, box: Box, small: Raster, fa
     }
     val low = enlarged(cells, cell, covered)
     val corners = refined(chosen, low, known, grid, cell, parameters.patch)
-    val added = detail(photo, low, part, corners, parameters.patch * cell)
-    val pixels = Raster(part.height, part.width, 3)
-    for (y in 0 until part.height) for (x in 0 until part.width * 3) {
-        val at = y * part.width * 3 + x
-        pixels[at] = (low[((part.top + y) * low.width + part.left) * 3 + x] + added.data[at]).coerceIn(0, 255)
+    val base = enlarged(withoutDetail(small, grid, parameters), factor, covered)
+    val added = detail(photo, base, part, corners, parameters.patch * cell)
+    val pixels = enlarged(small, factor, part)
+    for (at in 0 until part.height * part.width * 3) {
+        pixels[at] = (pixels[at] + added.data[at]).coerceIn(0, 255)
     }
     return part to pixels
 }

@@ -23,7 +23,7 @@ fun main(arguments: Array<String>) {
             bytes("answer${asked++}.bin")
         }
         val parameters = if (case.getProperty("parameters") == "none") null else Parameters(
-            number("band"), number("patch"), number("samples"), number("coherence"), number("reuse"),
+            number("band"), number("middle"), number("patch"), number("samples"), number("coherence"), number("reuse"),
             number("echo"), number("rows"), number("columns"), number("sweeps"), number("shallow"), number("fade"), number("seam_levels"), number("seam_limit"),
             number("coarse"), number("crowd"),
         )
