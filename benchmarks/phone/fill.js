@@ -323,9 +323,10 @@ function transferred(photo, hole, box, small, factor, parameters) {
     const [fromRow, fromColumn] = found.sources[best[i]];
     return { row: row * cell, column: column * cell, down: (fromRow - row) * cell, across: (fromColumn - column) * cell };
   });
-  const low = enlarged(cells, cell, covered, lookedAt(corners, part, cell, grid, parameters.patch));
+  const looked = lookedAt(corners, part, cell, grid, parameters.patch);
+  const low = enlarged(cells, cell, covered, looked);
   refine(corners, low, known, grid, cell, parameters.patch);
-  const looked = lookedAt(corners, part, cell, grid, parameters.patch), side = grid * band;
+  const side = grid * band;
   const pixelsLookedAt = Uint8Array.from({ length: side * side }, (_, i) => {
     return looked[floorDiv(floorDiv(i, side), band) * grid + floorDiv(i % side, band)];
   });
