@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from models.checkpoint import SHIPPED, load_checkpoint, read_safetensors, save_checkpoint, sha256
-from models.photo.images import check_place
+from models.commands.checkpoint_place import check_checkpoint_place
 from models.spec import SPECS
 from models.system.number_arguments import whole
 from models.training.grow import grow
@@ -36,9 +36,7 @@ def main(args: argparse.Namespace) -> int:
         ValueError: not a checkpoint, or a spec that it cannot grow to.
         OSError: the file cannot be written.
     """
-    check_place(args.out)
-    if args.out.suffix != ".safetensors":
-        raise ValueError(f"--out {args.out}: a checkpoint is called *.safetensors")
+    check_checkpoint_place(args.out)
     small = load_checkpoint(args.checkpoint)
     large = grow(small, SPECS[args.spec], args.seed)
     _, header = read_safetensors(args.checkpoint)

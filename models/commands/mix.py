@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from models.checkpoint import load_checkpoint, read_safetensors, save_checkpoint, sha256
-from models.photo.images import check_place
+from models.commands.checkpoint_place import check_checkpoint_place
 from models.system.number_arguments import fraction
 from models.training.mix import mixed
 
@@ -32,9 +32,7 @@ def main(args: argparse.Namespace) -> int:
         ValueError: not checkpoints, or of two specs.
         OSError: the file cannot be written.
     """
-    check_place(args.out)
-    if args.out.suffix != ".safetensors":
-        raise ValueError(f"--out {args.out}: a checkpoint is called *.safetensors")
+    check_checkpoint_place(args.out)
     result = mixed(load_checkpoint(args.checkpoint), load_checkpoint(args.other), args.share)
     _, header = read_safetensors(args.other)
     kept = {name: header[name] for name in KEPT if name in header}
