@@ -12,9 +12,10 @@ QUARTERS = 4
 def without_detail(small: Pixels, band: int, middle: int) -> Pixels:
     """What is larger than half a cell, with less of what is smaller than a whole one.
 
-    The network predicts some of what is smaller than its cells, in the right place. All of the photo's detail on top of that is
-    too much, and what is in the wrong place costs as much as it adds. So the network's fill stays as it is, and what is copied is
-    what the photo has beyond this picture: all that is smaller than half a cell, and ``middle`` quarters of what lies between.
+    The network predicts some of what is smaller than its cells, in the right place. The more of it there is, the less of
+    the photo's is needed on top, for what is in the wrong place costs as much as it adds. So the network's fill stays as it is,
+    and what is copied is what the photo has beyond this picture: all that is smaller than half a cell, and ``middle`` quarters
+    of what lies between.
 
     Args:
         small: (h, h, 3) uint8.

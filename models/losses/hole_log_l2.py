@@ -5,8 +5,8 @@ from torch import Tensor
 from models.losses.hole_l1 import hole_area
 
 FLOOR = 1e-3
-"""Squared errors far under this one (33 dB and 6 dB more for the range of -1 to 1) weigh as ``hole_l2`` does: a hole in
-a plain sky that is right already must not weigh without bound."""
+"""Squared errors far under this one (36 dB, the range being -1 to 1) weigh as in ``hole_l2``, by their size: a hole in a plain
+sky that is right already must not weigh without bound."""
 
 
 def hole_log_l2(fill: Tensor, target: Tensor, hole: Tensor) -> Tensor:
