@@ -8,7 +8,7 @@
 
 export const DEFAULTS = Object.freeze({
   band: 4, middle: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128,
-  sweeps: 4, shallow: 3, fade: 4, seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
+  sweeps: 4, shallow: 3, fade: 8, seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
 });
 
 const CONTEXT = 2;
@@ -209,7 +209,7 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     return cut(withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box), box);
   const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
   const filled = withDetail(photo, hole, box, plain, window, parameters);
-  fadeIn(filled, plain, window.factor, box, depths(hole, box, parameters.fade), parameters.fade);
+  fadeIn(filled, plain, window.factor, box, depths(hole, box, (parameters.fade + 1) >> 1), parameters.fade);
   const around = {
     top: Math.max(0, box.top - 1), left: Math.max(0, box.left - 1),
     bottom: Math.min(hole.height, box.bottom + 1), right: Math.min(hole.width, box.right + 1),
@@ -679,11 +679,11 @@ function depths(hole, box, most) {
 
 // At the hole's border the plain fill, a few pixels inside all of the detail. Only there the plain one is enlarged: few need it.
 function fadeIn(filled, plain, factor, box, depth, fade) {
-  const half = floorDiv(fade, 2), shares = depth.data, from = plain.data, into = filled.data;
+  const half = floorDiv(fade, 2), deep = depth.data, from = plain.data, into = filled.data;
   const across = taps(factor, box.left, depth.width, plain.width), down = taps(factor, box.top, depth.height, plain.height);
   for (let y = 0, place = 0; y < depth.height; y++)
     for (let x = 0; x < depth.width; x++, place++) {
-      const share = shares[place];
+      const share = 2 * deep[place];
       if (share === 0 || share >= fade) continue;
       for (let c = 0; c < 3; c++) {
         let sum = (ONE * ONE) / 2;

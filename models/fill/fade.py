@@ -30,18 +30,18 @@ def depths(hole: Bools, box: Box, most: int) -> Integers:
     return np.where(hole[box.slices], depth[inner], 0).astype(np.int32)
 
 
-def faded(detailed: Pixels, plain: Pixels, depth: Integers, most: int) -> Pixels:
+def faded(detailed: Pixels, plain: Pixels, share: Integers, most: int) -> Pixels:
     """Plain at the border, detailed inside.
 
     Args:
         detailed: (..., 3) uint8, the fill with detail.
         plain: (..., 3) uint8, the fill without.
-        depth: (...) int32 as by ``depths``.
-        most: the depth from which on there is all of the detail.
+        share: (...) int32 from 0 to ``most``: how much there is of the detail.
+        most: what all of it is called, at least 1.
 
     Returns:
         (..., 3) uint8, rounded half up.
     """
-    share = depth[..., None]
-    mixed = (detailed * share + plain * (most - share) + most // 2) // most
+    detail = share[..., None]
+    mixed = (detailed * detail + plain * (most - detail) + most // 2) // most
     return mixed.astype(np.uint8)

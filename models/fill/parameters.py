@@ -25,8 +25,8 @@ class Parameters:
         shallow: where the network sees the photo at its own scale, a hole that is nowhere deeper than this many pixels gets no
             detail, and half of the tone of what it touches; 0: none. A wire's fill has no blur to add detail to, and too little
             of it to measure a tone as for others.
-        fade: over how many pixels of the photo detail comes in from the hole's border, at least 1. What is copied from elsewhere
-            does not continue the lines at the border; the network's fill does.
+        fade: over how many half pixels of the photo detail comes in from the hole's border, at least 1. What is copied from
+            elsewhere does not continue the lines at the border; the network's fill does.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
         coarse: how many times larger cells are where a hole lies in one texture whose shapes the network does not know
@@ -46,7 +46,7 @@ class Parameters:
     columns: int = 128
     sweeps: int = 4
     shallow: int = 3
-    fade: int = 4
+    fade: int = 8
     seam_levels: int = 4
     seam_limit: int = 48
     coarse: int = 2

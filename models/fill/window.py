@@ -122,11 +122,11 @@ def _fade_in(filled: Pixels, hole: Bools, box: Box, plain: Pixels, factor: int, 
     """Let the detail of a box begin at the hole's border, in place: what was copied does not continue what lies there."""
     for top in range(box.top, box.bottom, _ROWS):
         strip = Box(top, box.left, min(top + _ROWS, box.bottom), box.right)
-        depth = depths(hole, strip, fade)
-        at = np.nonzero((depth > 0) & (depth < fade))
+        share = 2 * depths(hole, strip, (fade + 1) // 2)
+        at = np.nonzero((share > 0) & (share < fade))
         if len(at[0]):
             part = filled[strip.within(box).slices]
-            part[at] = faded(part[at], enlarged(plain, factor, *strip.slices)[at], depth[at], fade)
+            part[at] = faded(part[at], enlarged(plain, factor, *strip.slices)[at], share[at], fade)
 
 
 def _transferred(

@@ -104,7 +104,7 @@ CASES: dict[str, Callable[[], Case]] = {
         image(75, 83),
         disc(75, 83, 30, 40, 20),
         50,
-        Parameters(band=2, middle=1, patch=4, samples=2, coherence=512, reuse=128, rows=0, columns=99, sweeps=3),
+        Parameters(band=2, middle=1, patch=4, samples=2, coherence=512, reuse=128, rows=0, columns=99, sweeps=3, fade=5),
     ),
     "photo_smaller_than_a_patch": lambda: Case(image(9, 7), disc(9, 7, 4, 3, 2), 64),
     "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=8, sweeps=1)),

@@ -32,10 +32,10 @@ def test_depth_is_the_chessboard_distance_to_the_nearest_known_pixel(data):
 def test_a_fade_is_a_weighted_mean_rounded_half_up(most, seed):
     rng = np.random.default_rng(seed)
     detailed, plain = rng.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
-    depth = rng.integers(0, most + 1, (5, 7)).astype(np.int32)
-    share = depth[:, :, None] / most
-    exact = share * detailed + (1 - share) * plain
-    assert np.abs(faded(detailed, plain, depth, most) - exact).max() <= 0.5 + 1e-9
+    share = rng.integers(0, most + 1, (5, 7)).astype(np.int32)
+    part = share[:, :, None] / most
+    exact = part * detailed + (1 - part) * plain
+    assert np.abs(faded(detailed, plain, share, most) - exact).max() <= 0.5 + 1e-9
     assert np.array_equal(faded(detailed, plain, np.full((5, 7), most), most), detailed)
     assert np.array_equal(faded(detailed, plain, np.zeros((5, 7), np.int32), most), plain)
 
@@ -51,9 +51,12 @@ def test_only_pixels_near_the_border_depend_on_the_fade():
         parameters = dataclasses.replace(DEFAULTS, band=4, patch=2, samples=2, seam_limit=0, fade=fade)
         return fill_window(photo, hole, lambda image, _: np.full_like(image, 100), 64, parameters)
 
-    without, different = fill(1), (fill(4) != fill(1)).any(axis=2)
-    depth = depths(hole, Box(20, 18, 44, 46), 4)
-    assert not different[depth == 4].any()
-    assert different[depth < 4].mean() > 0.9
-    # With one step there is nothing of the network at the border: the copied grain goes up to it.
-    assert without[depth == 1].std() > 40 > fill(4)[depth == 1].std()
+    depth = depths(hole, Box(20, 18, 44, 46), 5)
+    without, most = fill(1), fill(9)
+    for half_pixels in (2, 3, 7, 8, 9):
+        different = (fill(half_pixels) != without).any(axis=2)
+        inside = 2 * depth >= half_pixels
+        assert not different[inside].any()
+        assert inside.all() or different[~inside].mean() > 0.9
+    # With one half pixel there is nothing of the network at the border: the copied grain goes up to it.
+    assert without[depth == 1].std() > 40 > most[depth == 1].std()

@@ -21,10 +21,10 @@ internal fun depths(hole: Raster, box: Box, most: Int): IntArray {
     return IntArray(box.height * box.width) { depth[place(box.top + it / box.width, box.left + it % box.width)] }
 }
 
-/** Let the detail of a box begin at the hole's border, in place. */
+/** Let the detail of a box begin at the hole's border, in place, over `fade` half pixels. */
 internal fun fadeIn(filled: Raster, plain: Raster, depth: IntArray, fade: Int) {
     for (i in filled.data.indices) {
-        val share = depth[i / 3]
+        val share = 2 * depth[i / 3]
         if (share < fade) filled[i] = (filled[i] * share + plain[i] * (fade - share) + fade / 2) / fade
     }
 }

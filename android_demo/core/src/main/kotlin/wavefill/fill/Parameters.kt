@@ -13,7 +13,7 @@ data class Parameters(
     val columns: Int = 128,
     val sweeps: Int = 4,
     val shallow: Int = 3,
-    val fade: Int = 4,
+    val fade: Int = 8,
     val seamLevels: Int = 4,
     val seamLimit: Int = 48,
     val coarse: Int = 2,
