@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from models.data.masks import sample_mask
+from models.data.masks import large_box, sample_mask
 from models.data.pairs import PairShards
 from models.data.photo_source import Photos
 from models.training.ahead import made_ahead
@@ -31,6 +31,10 @@ def make_batch(
     rngs = [np.random.default_rng((config.seed, step, index)) for index in (range(count) if indices is None else indices)]
     crops = photos.crops(size, rngs)
     holes = [sample_mask(size, rng)[1] for rng in rngs]
+    if config.large_holes:
+        holes = [
+            large_box(size, rng) if rng.random() < config.large_holes else hole for hole, rng in zip(holes, rngs, strict=True)
+        ]
     if pairs is not None:
         # After the photo and its hole are drawn, and from the same generators: the photos of a run with a share of 0 are those of
         # a run without pairs.

@@ -47,6 +47,9 @@ class TrainConfig(RunConfig):
         fake_quantisation: weight of the squared distance in the hole to the fill of the network rounded to eight bits
             (``losses/fake_quantisation.py``), which makes it calm under quantisation (QAT).
         fake_quantisation_interval: that distance is taken in every so many steps and weighs as many times as much.
+        judged_share: holes of more than this share of the image count in the losses above and not in the game: in the middle of
+            a hole that leaves a narrow frame there is nothing to go by, and what the discriminators ask for there is invention.
+        large_holes: how many of the samples have one box of 60 to 80 % as their hole (``models.data.masks.large_box``); 0 to 1.
         pairs_share: how many of the samples are a teacher's completions where a run is given some (``--pairs``); 0 to 1.
         precision: ``fp32``, or ``bf16`` for autocast, or ``auto``: bf16 where the processor multiplies it natively.
         seed: of initial weights, crops and masks.
@@ -80,6 +83,8 @@ class TrainConfig(RunConfig):
     perceptual_interval: int = 1
     fake_quantisation: float = 0.0
     fake_quantisation_interval: int = 2
+    judged_share: float = 1.0
+    large_holes: float = 0.0
     pairs_share: float = 0.5
     precision: str = "auto"
     seed: int = 0
@@ -111,7 +116,8 @@ class TrainConfig(RunConfig):
         for name in ("r1_gamma", "feature_matching", "perceptual", "fake_quantisation"):
             self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
         self.require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
-        self.require(0 <= self.pairs_share <= 1, f"pairs_share is {self.pairs_share}; it must lie between 0 and 1")
+        for name in ("judged_share", "large_holes", "pairs_share"):
+            self.require(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         for name in ("r1_interval", "perceptual_interval", "fake_quantisation_interval"):
             self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")
         matched = self.feature_matching == 0 or bool(self.discriminators)

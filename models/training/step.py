@@ -141,7 +141,9 @@ def _adversarial_losses(
         both: list[DiscriminatorOutput] = network(torch.cat([real, fake.detach()]), torch.cat([hole, hole]))
         with _frozen(network):
             of_fake: list[DiscriminatorOutput] = network(fake, hole)
-    weights = [hole_weights(hole, (j.logits.shape[2], j.logits.shape[3])) for j in of_fake]
+    # A sample without a judged hole has no weight anywhere.
+    judged = hole * (hole.mean((1, 2, 3), keepdim=True) <= config.judged_share)
+    weights = [hole_weights(judged, (j.logits.shape[2], j.logits.shape[3])) for j in of_fake]
     pairs = list(zip(both, weights, strict=True))
     alone = torch.stack([rule.discriminator(j.logits[:count], j.logits[count:], w) for j, w in pairs]).mean()
     own, penalty = alone, None
@@ -152,7 +154,9 @@ def _adversarial_losses(
         own = alone + config.r1_interval * config.r1_gamma / 2 * penalty
     matching = torch.zeros((), device=real.device)
     if config.feature_matching:
-        terms = [feature_matching(a.features, [f[:count] for f in b.features], hole) for a, b in zip(of_fake, both, strict=True)]
+        terms = [
+            feature_matching(a.features, [f[:count] for f in b.features], judged) for a, b in zip(of_fake, both, strict=True)
+        ]
         matching = torch.stack(terms).mean()
     generator_loss = torch.stack([rule.generator(j.logits, w) for j, w in zip(of_fake, weights, strict=True)]).mean()
     return AdversarialLosses(own, alone, generator_loss, matching, penalty)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.data.masks import MASKS, WEIGHTS, sample_mask
+from models.data.masks import MASKS, WEIGHTS, large_box, sample_mask
 
 
 @pytest.mark.parametrize("family", MASKS)
@@ -49,6 +49,15 @@ def test_half_leaves_one_side_and_border_surrounds():
         rows, columns = np.where(~frame)
         inside = frame[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         assert not inside.any(), "what is kept is one rectangle"
+
+
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([32, 97, 256]))
+def test_a_large_box_leaves_a_frame_on_all_sides(seed, size):
+    hole = large_box(size, np.random.default_rng(seed))
+    rows, columns = np.where(hole)
+    assert hole[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].all(), "it is one rectangle"
+    assert hole.sum() == hole[1:-1, 1:-1].sum(), "known pixels on every side"
+    assert 0.6 - 2 / size <= hole.mean() <= 0.8  # sides are rounded down: at most one row and one column less
 
 
 def test_too_small_is_refused():

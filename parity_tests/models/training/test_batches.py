@@ -1,12 +1,13 @@
 """Batches are functions of seed and step, however they are made and wherever a run begins."""
 
+import dataclasses
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from models.training.batches import batches
+from models.training.batches import batches, make_batch
 from models.training.config import PRESETS
 from parity_tests.conftest import ROOT
 from parity_tests.support.train_tiny import Smooth, alone
@@ -23,6 +24,16 @@ def test_batches_are_the_same_from_whatever_step_they_begin():
         assert torch.equal(got.photos, expected.photos)
         assert torch.equal(got.holes, expected.holes)
     assert not torch.equal(whole[0].photos, whole[1].photos)
+
+
+def test_large_holes_come_as_often_as_asked_and_change_no_photo():
+    without = dataclasses.replace(PRESETS["tiny-gan"], stages=((0, 32, 200),))
+    plain, drawn, every = (make_batch(Smooth(), dataclasses.replace(without, large_holes=share), 0) for share in (0.0, 0.25, 1.0))
+    assert torch.equal(plain.photos, drawn.photos)
+    replaced = (plain.holes != drawn.holes).flatten(1).any(1)
+    assert 30 <= int(replaced.sum()) <= 70  # 50 of 200 on average, standard deviation 6
+    assert ((every.holes[replaced].float().mean((1, 2, 3)) - 0.67).abs() < 0.15).all()  # 60 to 80 %, sides rounded down
+    assert torch.equal(plain.holes[~replaced], drawn.holes[~replaced])
 
 
 SAME_BATCHES = """

@@ -11,7 +11,7 @@ from models.training.batches import make_batch
 from models.training.config import PRESETS
 from models.training.descent import Diverged
 from models.training.state import TrainState
-from models.training.step import train_step
+from models.training.step import Batch, train_step
 from parity_tests.support.train_tiny import CPU, Smooth, alone, different
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
@@ -62,6 +62,25 @@ def test_the_adversarial_loss_reaches_the_generator():
     values = on_one_batch(config)
     for name in config.discriminators:
         assert values[-1][f"{name}_generator"] < 0.8 * values[0][f"{name}_generator"], name
+
+
+def test_holes_beyond_the_judged_share_are_out_of_the_game():
+    """Half of the batch has holes that are too large: what is left is half of the mean over the others alone."""
+    config = dataclasses.replace(PRESETS["tiny-gan"], stages=((0, 32, 4),), judged_share=0.5)
+    whole = make_batch(Smooth(), config, 0)
+    holes = torch.zeros_like(whole.holes)
+    holes[:2, :, 4:20, 4:20], holes[2:, :, 2:30, 2:30] = True, True  # 25 and 77 %
+
+    def figures(batch, config):
+        return train_step(TrainState.fresh(config, CPU), batch, config, alone())
+
+    every, small = (figures(Batch(whole.photos[:count], holes[:count]), config) for count in (4, 2))
+    unlimited = figures(Batch(whole.photos, holes), dataclasses.replace(config, judged_share=1.0))
+    for name in config.discriminators:
+        for figure in (f"{name}_generator", f"{name}_discriminator", f"{name}_matching"):
+            assert every[figure] == pytest.approx(small[figure] / 2, rel=1e-4)
+            assert unlimited[figure] > 1.2 * every[figure]
+    assert every["hole_l1"] == pytest.approx(unlimited["hole_l1"], rel=1e-6)
 
 
 def test_a_step_reports_each_of_its_parts():
