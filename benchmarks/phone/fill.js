@@ -209,7 +209,7 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     return cut(withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box), box);
   const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
   const filled = withDetail(photo, hole, box, plain, window, parameters);
-  fadeIn(filled, plain, window.factor, box, depths(hole, box, (parameters.fade + 1) >> 1), parameters.fade);
+  fadeIn(filled, hole, box, plain, window.factor, parameters.fade);
   const around = {
     top: Math.max(0, box.top - 1), left: Math.max(0, box.left - 1),
     bottom: Math.min(hole.height, box.bottom + 1), right: Math.min(hole.width, box.right + 1),
@@ -678,7 +678,8 @@ function depths(hole, box, most) {
 }
 
 // At the hole's border the plain fill, a few pixels inside all of the detail. Only there the plain one is enlarged: few need it.
-function fadeIn(filled, plain, factor, box, depth, fade) {
+function fadeIn(filled, hole, box, plain, factor, fade) {
+  const depth = depths(hole, box, (fade + 1) >> 1);
   const half = floorDiv(fade, 2), deep = depth.data, from = plain.data, into = filled.data;
   const across = taps(factor, box.left, depth.width, plain.width), down = taps(factor, box.top, depth.height, plain.height);
   for (let y = 0, place = 0; y < depth.height; y++)

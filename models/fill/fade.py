@@ -42,6 +42,6 @@ def faded(detailed: Pixels, plain: Pixels, share: Integers, most: int) -> Pixels
     Returns:
         (..., 3) uint8, rounded half up.
     """
-    detail = share[..., None]
-    mixed = (detailed * detail + plain * (most - detail) + most // 2) // most
+    share = share[..., None]
+    mixed = (detailed * share + plain * (most - share) + most // 2) // most
     return mixed.astype(np.uint8)

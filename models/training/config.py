@@ -115,8 +115,7 @@ class TrainConfig(RunConfig):
         self.require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
         for name in ("r1_gamma", "feature_matching", "perceptual", "fake_quantisation"):
             self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
-        self.require(0 <= self.coarse_gradient <= 1, f"coarse_gradient is {self.coarse_gradient}; it must lie between 0 and 1")
-        for name in ("judged_share", "large_holes", "pairs_share"):
+        for name in ("coarse_gradient", "judged_share", "large_holes", "pairs_share"):
             self.require(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         for name in ("r1_interval", "perceptual_interval", "fake_quantisation_interval"):
             self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")

@@ -22,7 +22,8 @@ internal fun depths(hole: Raster, box: Box, most: Int): IntArray {
 }
 
 /** Let the detail of a box begin at the hole's border, in place, over `fade` half pixels. */
-internal fun fadeIn(filled: Raster, plain: Raster, depth: IntArray, fade: Int) {
+internal fun fadeIn(filled: Raster, plain: Raster, hole: Raster, box: Box, fade: Int) {
+    val depth = depths(hole, box, (fade + 1) / 2)
     for (i in filled.data.indices) {
         val share = 2 * depth[i / 3]
         if (share < fade) filled[i] = (filled[i] * share + plain[i] * (fade - share) + fade / 2) / fade

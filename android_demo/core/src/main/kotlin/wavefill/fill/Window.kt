@@ -21,7 +21,7 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
     }
     val plain = if (asked) withToneOfTheBorder(small, window.hole) else small
     val filled = withDetail(photo, hole, box, plain, window, parameters)
-    fadeIn(filled, enlarged(plain, window.factor, box), depths(hole, box, (parameters.fade + 1) / 2), parameters.fade)
+    fadeIn(filled, enlarged(plain, window.factor, box), hole, box, parameters.fade)
     val around = Box(maxOf(0, box.top - 1), maxOf(0, box.left - 1), minOf(hole.height, box.bottom + 1), minOf(hole.width, box.right + 1))
     val pixels = photo.cut(around)
     val holes = hole.cut(around)
