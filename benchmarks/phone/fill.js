@@ -7,8 +7,8 @@
 // included. The functions have the names and the order of the Python files.
 
 export const DEFAULTS = Object.freeze({
-  band: 4, middle: 4, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128,
-  sweeps: 4, shallow: 3, fade: 8, seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
+  band: 4, middle: 3, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128,
+  sweeps: 4, shallow: 3, fade: 7, seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
 });
 
 const CONTEXT = 2;

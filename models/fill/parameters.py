@@ -36,7 +36,7 @@ class Parameters:
     """
 
     band: int = 4
-    middle: int = 4
+    middle: int = 3
     patch: int = 4
     samples: int = 4
     coherence: int = 256
@@ -46,7 +46,7 @@ class Parameters:
     columns: int = 128
     sweeps: int = 4
     shallow: int = 3
-    fade: int = 8
+    fade: int = 7
     seam_levels: int = 4
     seam_limit: int = 48
     coarse: int = 2

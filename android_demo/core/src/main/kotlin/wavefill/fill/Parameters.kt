@@ -3,7 +3,7 @@ package wavefill.fill
 /** What the fill does with detail from the photo; docs/fill.md has what each is for and how it was measured. */
 data class Parameters(
     val band: Int = 4,
-    val middle: Int = 4,
+    val middle: Int = 3,
     val patch: Int = 4,
     val samples: Int = 4,
     val coherence: Int = 256,
@@ -13,7 +13,7 @@ data class Parameters(
     val columns: Int = 128,
     val sweeps: Int = 4,
     val shallow: Int = 3,
-    val fade: Int = 8,
+    val fade: Int = 7,
     val seamLevels: Int = 4,
     val seamLimit: Int = 48,
     val coarse: Int = 2,
