@@ -47,8 +47,6 @@ class TrainConfig(RunConfig):
         fake_quantisation: weight of the squared distance in the hole to the fill of the network rounded to eight bits
             (``losses/fake_quantisation.py``), which makes it calm under quantisation (QAT).
         fake_quantisation_interval: that distance is taken in every so many steps and weighs as many times as much.
-        judged_colour: how much of the colours the discriminators see, of photos and fills; 0: they judge grey pictures, and
-            colours are left to the losses above (``losses/colour.py``).
         judged_share: holes of more than this share of the image count in the losses above and not in the game: in the middle of
             a hole that leaves a narrow frame there is nothing to go by, and what the discriminators ask for there is invention.
         large_holes: how many of the samples have one box of 60 to 80 % as their hole (``models.data.masks.large_box``); 0 to 1.
@@ -85,7 +83,6 @@ class TrainConfig(RunConfig):
     perceptual_interval: int = 1
     fake_quantisation: float = 0.0
     fake_quantisation_interval: int = 2
-    judged_colour: float = 1.0
     judged_share: float = 1.0
     large_holes: float = 0.0
     pairs_share: float = 0.5
@@ -118,7 +115,7 @@ class TrainConfig(RunConfig):
         self.require(0 < self.clip_norm < math.inf, f"clip_norm is {self.clip_norm}; it must be positive")
         for name in ("r1_gamma", "feature_matching", "perceptual", "fake_quantisation"):
             self.require(0 <= getattr(self, name) < math.inf, f"{name} is {getattr(self, name)}; numbers from 0 on are needed")
-        for name in ("coarse_gradient", "judged_colour", "judged_share", "large_holes", "pairs_share"):
+        for name in ("coarse_gradient", "judged_share", "large_holes", "pairs_share"):
             self.require(0 <= getattr(self, name) <= 1, f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
         for name in ("r1_interval", "perceptual_interval", "fake_quantisation_interval"):
             self.require(getattr(self, name) >= 1, f"{name} is {getattr(self, name)}; it must be at least 1")

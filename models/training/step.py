@@ -14,7 +14,6 @@ from models.generator import Generator
 from models.losses import LOSSES
 from models.losses.adversarial import ADVERSARIAL, hole_weights, r1_penalty
 from models.losses.coarse import scale_coarse_gradient
-from models.losses.colour import paled
 from models.losses.fake_quantisation import fake_quantised_fill
 from models.losses.feature_matching import feature_matching
 from models.losses.hole_l2 import hole_l2
@@ -105,17 +104,10 @@ def train_step(
         # Gradients through both: what they have in common cancels, the network's response to the rounding is left.
         figures["fake_quantisation"] = hole_l2(rough.float(), fill, hole)
         total = total + config.fake_quantisation_interval * config.fake_quantisation * figures["fake_quantisation"]
-    judged = paled(scale_coarse_gradient(fake, config.coarse_gradient), config.judged_colour)
-    judged_photo = paled(real, config.judged_colour)
+    judged = scale_coarse_gradient(fake, config.coarse_gradient)
     for name, weight in config.discriminators.items():
         found = _adversarial_losses(
-            state.discriminators[name],
-            judged_photo,
-            judged,
-            hole,
-            config,
-            engine,
-            with_penalty=config.is_penalty_step(state.step),
+            state.discriminators[name], real, judged, hole, config, engine, with_penalty=config.is_penalty_step(state.step)
         )
         total = total + weight * found.generator + config.feature_matching * found.matching
         # Backward here: the generator's graph does not reach these parameters, and the other one can be freed.

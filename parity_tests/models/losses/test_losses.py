@@ -7,11 +7,9 @@ import scipy.ndimage
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from models.losses import LOSSES
 from models.losses.coarse import pooled, scale_coarse_gradient, smooth
-from models.losses.colour import paled
 from models.losses.hole_l1 import SMALLEST_SHARE
 
 DISTANCES = [name for name in LOSSES if name != "hole_tv"]
@@ -182,18 +180,6 @@ def test_the_coarse_gradient_is_scaled(share):
     (gradient,) = torch.autograd.grad((scaled * wanted).sum(), image)
     means = torch.stack([torch.from_numpy(_smooth(one.numpy())) for one in wanted])
     assert torch.allclose(gradient, wanted - (1 - share) * means)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_paled_colours_keep_their_luma_and_a_share_of_their_differences(share):
-    """Against Pillow's grey, which is BT.601's, too."""
-    image = torch.rand(2, 3, 5, 6, dtype=torch.float64)
-    pale = paled(image, share)
-    for first, second in ((0, 1), (1, 2)):
-        assert torch.allclose(pale[:, first] - pale[:, second], share * (image[:, first] - image[:, second]))
-    for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255), (17, 201, 90)):
-        grey = paled(torch.tensor(colour, dtype=torch.float64).view(1, 3, 1, 1), 0.0)
-        assert abs(float(grey[0, 0]) - Image.new("RGB", (1, 1), colour).convert("L").getpixel((0, 0))) <= 1
 
 
 def test_a_decibel_costs_the_same_in_every_photo():

@@ -118,7 +118,6 @@ def test_the_full_recipe_has_a_discriminator_in_each_domain():
         ("feature_matching=0.5", "feature_matching needs a discriminator"),
         ("coarse_gradient=1.5", "coarse_gradient is 1.5; it must lie between 0 and 1"),
         ("coarse_gradient=-0.1", "coarse_gradient is -0.1"),
-        ("judged_colour=-1", "judged_colour is -1.0; it must lie between 0 and 1"),
         ("judged_share=1.5", "judged_share is 1.5; it must lie between 0 and 1"),
         ("large_holes=-0.1", "large_holes is -0.1; it must lie between 0 and 1"),
         ("perceptual=Infinity", "perceptual is inf"),
