@@ -188,12 +188,6 @@ export function contextWindow(group, height, width, size) {
 
 // ------------------------------------------------------------------------------------------------ window.py
 
-// A grey photo's fill is grey (grey.py): the network was shown colours, and answers with a little of one where there is none.
-function isGrey(values) {
-  for (let i = 0; i < values.length; i += 3) if (values[i] !== values[i + 1] || values[i] !== values[i + 2]) return false;
-  return true;
-}
-
 async function fillWindow(photo, hole, run, size, parameters, box) {
   const window = scaled(photo, hole, size);
   const anyHole = window.hole.data.includes(1);
@@ -203,11 +197,8 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
     if (!(answer instanceof Uint8Array) || answer.length !== size * size * 3)
       throw new RangeError(`the network's answer: a Uint8Array of ${size * size * 3} values is needed`);
     small = { ...window.picture, data: new Uint8Array(window.picture.data) };
-    const grey = isGrey(window.picture.data);
     for (let place = 0, i = 0; place < window.hole.data.length; place++, i += 3)
-      if (window.hole.data[place] && grey) {
-        small.data.fill(floorDiv(answer[i] + answer[i + 1] + answer[i + 2] + 1, 3), i, i + 3); // a third is never half way
-      } else if (window.hole.data[place]) {
+      if (window.hole.data[place]) {
         small.data[i] = answer[i];
         small.data[i + 1] = answer[i + 1];
         small.data[i + 2] = answer[i + 2];

@@ -10,7 +10,6 @@ from models.fill.bands import QUARTERS, without_detail
 from models.fill.blend import detail
 from models.fill.coherence import chosen_sources
 from models.fill.fade import depths, faded
-from models.fill.grey import grey_where_the_photo_is
 from models.fill.holes import Box
 from models.fill.match import matches
 from models.fill.parameters import DEFAULTS, Parameters
@@ -77,10 +76,7 @@ def fill_window(
     box = wanted or bounding_box(hole)
     # A hole thinner than half a pixel of the network is none to it: its surroundings are the fill.
     asked = bool(window.hole.any())
-    small = window.image
-    if asked:
-        answer = grey_where_the_photo_is(run(window.image, window.hole), window.image)
-        small = np.where(window.hole[:, :, None], answer, window.image)
+    small = np.where(window.hole[:, :, None], run(window.image, window.hole), window.image) if asked else window.image
     if parameters is None:
         return enlarged(small, window.factor, *box.slices)
     if asked and window.factor == 1 and _is_shallow(hole, box, parameters.shallow):

@@ -108,7 +108,6 @@ CASES: dict[str, Callable[[], Case]] = {
     ),
     "photo_smaller_than_a_patch": lambda: Case(image(9, 7), disc(9, 7, 4, 3, 2), 64),
     "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=8, sweeps=1)),
-    "grey": lambda: Case(image(90, 110)[:, :, :1].repeat(3, axis=2), disc(90, 110, 50, 60, 17), 64),
     "one_texture": lambda: Case(pebbles(128, 128), disc(128, 128, 60, 66, 31), 128),
     "network_of_256": lambda: Case(image(300, 320), disc(300, 320, 160, 170, 60), 256),
 }

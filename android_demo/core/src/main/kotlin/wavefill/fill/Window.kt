@@ -12,7 +12,6 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
         val answer = network.run(window.image.data.copyOf(), ByteArray(size * size) { if (window.hole.has(it)) -1 else 0 })
         require(answer.size == size * size * 3) { "the network's answer: ${size * size * 3} values are needed, got ${answer.size}" }
         small = window.image.copy()
-        if (isGrey(window.image)) makeGrey(answer)
         for (place in 0 until size * size) if (window.hole.has(place)) answer.copyInto(small.data, 3 * place, 3 * place, 3 * place + 3)
     } // else the hole is thinner than half a pixel of the network: its surroundings are the fill
     if (parameters == null) return enlarged(small, window.factor, box)
@@ -37,17 +36,6 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
         for (c in 0 until 3) pixels.data[at * 3 + c] = filled.data[((y - inner.top) * filled.width + x - inner.left) * 3 + c]
     }
     return withoutStep(pixels, part, known, parameters).cut(inner)
-}
-
-/** A grey photo's fill is grey: models/fill/grey.py. */
-private fun isGrey(image: Raster) =
-    (0 until image.height * image.width).all { image[3 * it] == image[3 * it + 1] && image[3 * it] == image[3 * it + 2] }
-
-private fun makeGrey(answer: ByteArray) {
-    for (i in answer.indices step 3) {
-        val sum = (0 until 3).sumOf { answer[i + it].toInt() and 255 }
-        answer.fill(((sum + 1) / 3).toByte(), i, i + 3) // a third is never half way
-    }
 }
 
 /** The mirror image beyond the border, as often as needed. */
