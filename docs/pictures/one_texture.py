@@ -28,7 +28,9 @@ def row(name: str) -> Pixels:
     hole = ((rows - 210) / 60) ** 2 + ((columns - 210) / 70) ** 2 <= 1
     run, mask = torch_run(load_checkpoint(SHIPPED), SIZE), np.where(hole, np.uint8(255), np.uint8(0))
     fills = [inpaint(photo, mask, run, SIZE, parameters=replace(DEFAULTS, coarse=coarse)) for coarse in (1, 2)]
-    return np.concatenate([image[SHOWN] for image in (photo, *fills)], axis=1)
+    # Grey, as `models inpaint` makes the fill of a grey photo.
+    grey = [np.asarray(Image.fromarray(fill).convert("L").convert("RGB")) for fill in fills]
+    return np.concatenate([image[SHOWN] for image in (photo, *grey)], axis=1)
 
 
 def main() -> None:
