@@ -29,8 +29,7 @@ def row(name: str) -> Pixels:
     run, mask = torch_run(load_checkpoint(SHIPPED), SIZE), np.where(hole, np.uint8(255), np.uint8(0))
     fills = [inpaint(photo, mask, run, SIZE, parameters=replace(DEFAULTS, coarse=coarse)) for coarse in (1, 2)]
     # Grey, as `models inpaint` makes the fill of a grey photo.
-    grey = [np.asarray(Image.fromarray(fill).convert("L").convert("RGB")) for fill in fills]
-    return np.concatenate([image[SHOWN] for image in (photo, *grey)], axis=1)
+    return np.concatenate([np.asarray(Image.fromarray(image[SHOWN]).convert("L")) for image in (photo, *fills)], axis=1)
 
 
 def main() -> None:
