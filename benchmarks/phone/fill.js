@@ -8,7 +8,8 @@
 
 export const DEFAULTS = Object.freeze({
   band: 4, middle: 3, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128,
-  sweeps: 4, shallow: 3, fade: 7, seamLevels: 4, seamLimit: 48, coarse: 2, crowd: 2,
+  sweeps: 4, shallow: 3, fade: 6, toneVariance: 30, colour: 2, seamVariance: 100, seamLevels: 4, seamLimit: 48, coarse: 2,
+  crowd: 2,
 });
 
 const CONTEXT = 2;
@@ -207,7 +208,11 @@ async function fillWindow(photo, hole, run, size, parameters, box) {
   if (!parameters) return enlarged(small, window.factor, box);
   if (anyHole && window.factor === 1 && isShallow(hole, box, parameters.shallow))
     return cut(withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box), box);
-  const plain = anyHole ? withToneOfTheBorder(small, window.hole) : small;
+  let plain = small;
+  if (anyHole) {
+    plain = withToneOfTheBorder(small, window.hole, parameters.toneVariance);
+    plain = withLessColourOfItsOwn(plain, window.hole, parameters.colour);
+  }
   const filled = withDetail(photo, hole, box, plain, window, parameters);
   fadeIn(filled, hole, box, plain, window.factor, parameters.fade);
   const around = {
@@ -625,11 +630,34 @@ function corrected(pixels, places, correction) {
   return result;
 }
 
-function withToneOfTheBorder(small, hole) {
+// A difference between photo and fill at some positions, less what of its brightness may be content: the more, the more the known
+// pixels around vary. Sums are below 2^53.
+function trusted(difference, pixels, known, positions, variance) {
+  const { height, width } = known, there = known.data, from = pixels.data, result = new Int32Array(difference);
+  for (let number = 0, i = 0; number < positions.length; number++, i += 3) {
+    const y = floorDiv(positions[number], width), x = positions[number] - y * width;
+    let count = 0, total = 0, squares = 0;
+    for (let row = Math.max(0, y - REACH); row < Math.min(height, y + REACH + 1); row++)
+      for (let place = row * width + Math.max(0, x - REACH), end = row * width + Math.min(width, x + REACH + 1); place < end; place++)
+        if (there[place]) {
+          const brightness = floorDiv(from[3 * place] + from[3 * place + 1] + from[3 * place + 2], 3);
+          count++;
+          total += brightness;
+          squares += brightness * brightness;
+        }
+    const spreadOut = count * squares - total * total, all = 3 * (variance * count * count + spreadOut);
+    const common = difference[i] + difference[i + 1] + difference[i + 2], off = floorDiv(2 * common * spreadOut + all, 2 * all);
+    for (let k = i; k < i + 3; k++) result[k] -= off;
+  }
+  return result;
+}
+
+function withToneOfTheBorder(small, hole, variance) {
   const known = not(hole), { border, positions } = bordering(hole, known), { height, width } = hole;
   const outside = meanNear(SIXTEENTH, small, known, positions, REACH);
   const inside = meanNear(SIXTEENTH, small, hole, positions, REACH);
-  const difference = placed(outside.map((value, i) => value - inside[i]), positions, height, width);
+  const measured = trusted(outside.map((value, i) => value - inside[i]), small, known, positions, variance);
+  const difference = placed(measured, positions, height, width);
   const smooth = placed(meanNear(1, difference, border, positions, REACH), positions, height, width);
   const levels = Math.floor(Math.log2(Math.max(height, width))) + 1;
   return corrected(small, hole, spread(smooth, border.data, levels, hole.data));
@@ -649,12 +677,31 @@ function withToneOfWhatItTouches(small, hole, depth, box) {
   return corrected(small, places, placed(outside.map((value, i) => (value - inside[i]) >> 1), positions, height, width));
 }
 
+// ------------------------------------------------------------------------------------------------ colour.py
+
+// Of how far the fill's colours are from interpolated ones, `kept` quarters stay.
+function withLessColourOfItsOwn(small, hole, kept) {
+  if (kept === 4) return small;
+  const { height, width } = hole, positions = [], all = raster(Int32Array, height, width, 3);
+  hole.data.forEach((missing, place) => missing && positions.push(place));
+  small.data.forEach((value, i) => (all.data[i] = SIXTEENTH * value));
+  const smooth = spread(all, not(hole).data, Math.floor(Math.log2(Math.max(height, width))) + 1, hole.data).data;
+  const own = meanNear(SIXTEENTH, small, hole, positions, REACH);
+  for (let number = 0, i = 0; number < positions.length; number++, i += 3) {
+    for (let k = 0; k < 3; k++) own[i + k] -= smooth[3 * positions[number] + k];
+    const grey = floorDiv(2 * (own[i] + own[i + 1] + own[i + 2]) + 3, 6);
+    for (let k = i; k < i + 3; k++) own[k] = floorDiv(2 * (kept - 4) * (own[k] - grey) + 4, 8);
+  }
+  return corrected(small, hole, placed(own, positions, height, width));
+}
+
 // ------------------------------------------------------------------------------------------------ seam.py
 
 function withoutStep(pixels, hole, known, parameters) {
   const { border, positions } = bordering(hole, known), limit = SIXTEENTH * parameters.seamLimit;
   const outside = meanNear(SIXTEENTH, pixels, known, positions, 1), inside = meanNear(SIXTEENTH, pixels, hole, positions, 1);
-  const step = placed(outside.map((value, i) => clip(value - inside[i], -limit, limit)), positions, hole.height, hole.width);
+  const measured = trusted(outside.map((value, i) => value - inside[i]), pixels, known, positions, parameters.seamVariance);
+  const step = placed(measured.map((value) => clip(value, -limit, limit)), positions, hole.height, hole.width);
   return corrected(pixels, hole, spread(step, border.data, parameters.seamLevels, hole.data));
 }
 

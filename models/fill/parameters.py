@@ -27,6 +27,10 @@ class Parameters:
             of it to measure a tone as for others.
         fade: over how many half pixels of the photo detail comes in from the hole's border, at least 1. What is copied from
             elsewhere does not continue the lines at the border; the network's fill does.
+        tone_variance: where the photo beside the hole's border varies this much in brightness, in squared levels, half of a
+            difference of brightness there is believed to be one of tone; at least 1.
+        colour: how much of what sets the fill's colours off from the interpolated ones stays, in quarters.
+        seam_variance: as ``tone_variance``, for the step at the border.
         seam_levels: halvings over which the step at the hole's border is spread inwards: 2^levels pixels.
         seam_limit: largest correction at the border, in levels of 256.
         coarse: how many times larger cells are where a hole lies in one texture whose shapes the network does not know
@@ -46,7 +50,10 @@ class Parameters:
     columns: int = 128
     sweeps: int = 4
     shallow: int = 3
-    fade: int = 7
+    fade: int = 6
+    tone_variance: int = 30
+    colour: int = 2
+    seam_variance: int = 100
     seam_levels: int = 4
     seam_limit: int = 48
     coarse: int = 2

@@ -5,7 +5,7 @@ import numpy as np
 from models.fill.arrays import Bools, Pixels
 from models.fill.membrane import SIXTEENTH, corrected, spread
 from models.fill.parameters import Parameters
-from models.fill.tone import mean_near, touching
+from models.fill.tone import mean_near, touching, trusted
 
 STRIP = 2**18
 """Pixels of the strips in which it is done, at least three blocks high. Each sees 8 blocks more: low strips do more twice, high
@@ -19,7 +19,7 @@ def without_step(pixels: Pixels, hole: Bools, known: Bools, parameters: Paramete
         pixels: (H, W, 3) uint8, the photo with the fill in the hole; with a pixel of the photo around the hole where it has one.
         hole: (H, W) bool: what has been filled.
         known: (H, W) bool: the photo's. What is neither is not looked at.
-        parameters: ``seam_levels`` and ``seam_limit`` are used.
+        parameters: those of the seam are used.
 
     Returns:
         (H, W, 3) uint8, changed in the hole only.
@@ -45,5 +45,6 @@ def _met(pixels: Pixels, hole: Bools, known: Bools, parameters: Parameters) -> P
     difference = np.zeros(planes.shape, np.int16 if limit < 2048 else np.int32)
     at = np.nonzero(border)
     step = mean_near(SIXTEENTH, planes, known, at, reach=1) - mean_near(SIXTEENTH, planes, hole, at, reach=1)
+    step = trusted(step, planes, known, at, parameters.seam_variance)
     difference[:, at[0], at[1]] = step.clip(-limit, limit)
     return corrected(pixels, hole, spread(difference, border, parameters.seam_levels))

@@ -12,16 +12,17 @@ Places = tuple[Positions, ...]
 """Rows and columns of some places, as ``numpy.nonzero`` gives them."""
 
 
-def with_tone_of_the_border(small: Pixels, hole: Bools) -> Pixels:
+def with_tone_of_the_border(small: Pixels, hole: Bools, variance: int) -> Pixels:
     """Correct a fill's tone by a membrane that is fixed at the hole's border.
 
     At each pixel of the hole that touches known ones: the mean of the known pixels around it, minus the mean of the fill around
-    it, smoothed along the border. These differences are spread over the hole and added. The smooth interpolation of a boundary
-    difference is that of Poisson cloning (Perez et al., 2003, section 2).
+    it, as far as it is believed (``trusted``), smoothed along the border. These differences are spread over the hole and added.
+    The smooth interpolation of a boundary difference is that of Poisson cloning (Perez et al., 2003, section 2).
 
     Args:
         small: (h, w, 3) uint8, the photo with the network's fill in the hole.
         hole: (h, w) bool, neither empty nor full.
+        variance: see ``trusted``.
 
     Returns:
         (h, w, 3) uint8, changed in the hole only.
@@ -30,9 +31,39 @@ def with_tone_of_the_border(small: Pixels, hole: Bools) -> Pixels:
     at = np.nonzero(border)
     planes = small.transpose(2, 0, 1)
     difference = np.zeros(planes.shape, np.int32)
-    difference[:, at[0], at[1]] = mean_near(SIXTEENTH, planes, ~hole, at) - mean_near(SIXTEENTH, planes, hole, at)
+    measured = mean_near(SIXTEENTH, planes, ~hole, at) - mean_near(SIXTEENTH, planes, hole, at)
+    difference[:, at[0], at[1]] = trusted(measured, planes, ~hole, at, variance)
     difference[:, at[0], at[1]] = mean_near(1, difference, border, at)
     return corrected(small, hole, spread(difference, border, levels=max(hole.shape).bit_length()))
+
+
+def trusted(difference: Integers, planes: Planes, known: Bools, at: Places, variance: int) -> Integers:
+    """Shrink what differences at a hole's border have in common in all colours.
+
+    Between squares on both sides of the border lies also what the photo shows: a shore, a roof's edge. The more brightness varies
+    in the known part, the more of a difference is content, which the network has seen and answered already, and the less is an
+    error of tone. What remains is the share ``variance / (variance + measured variance)``, Wiener's for a signal of that variance
+    in noise of the measured one. Differences of colour stay: on photos they are errors of tone everywhere (docs/fill.md).
+
+    Args:
+        difference: (3, n), of red, green and blue.
+        planes: (3, h, w) uint8, the picture.
+        known: (h, w) bool: what of it is the photo's.
+        at: the n places; each has a known pixel no more than ``REACH`` away.
+        variance: where known pixels in the square of 2 REACH + 1 have this variance, in squared levels, half is left; at least 1.
+
+    Returns:
+        (3, n) int32; what is taken off is rounded half up.
+    """
+    brightness = planes.sum(axis=0, dtype=np.int32) // 3
+    # Running sums of squares overflow over large pictures. Their differences are those of whole numbers all the same: numpy's
+    # integers count modulo 2^32, and the sum over one square is less.
+    seen = np.stack([np.ones_like(brightness), brightness, np.square(brightness)])
+    count, total, squares = sums_near(seen, known, at, REACH).astype(np.int64)
+    spread = count * squares - total**2  # the variance times count^2
+    whole = 3 * (variance * count**2 + spread)
+    common = difference.sum(axis=0, dtype=np.int64)
+    return (difference - (2 * common * spread + whole) // (2 * whole)).astype(np.int32)
 
 
 def with_tone_of_what_it_touches(small: Pixels, hole: Bools, at: Places) -> Pixels:

@@ -9,6 +9,7 @@ from models.fill.arrays import Bools, Pixels
 from models.fill.bands import QUARTERS, without_detail
 from models.fill.blend import detail
 from models.fill.coherence import chosen_sources
+from models.fill.colour import with_less_colour_of_its_own
 from models.fill.fade import depths, faded
 from models.fill.holes import Box
 from models.fill.match import matches
@@ -83,7 +84,10 @@ def fill_window(
         depth = depths(hole, box, REACH + 1)
         rows, columns = np.nonzero((depth > 0) & (depth <= REACH))
         return with_tone_of_what_it_touches(small, window.hole, (rows + box.top, columns + box.left))[box.slices]
-    plain = with_tone_of_the_border(small, window.hole) if asked else small
+    plain = small
+    if asked:
+        plain = with_tone_of_the_border(small, window.hole, parameters.tone_variance)
+        plain = with_less_colour_of_its_own(plain, window.hole, parameters.colour)
     filled = _with_detail(photo, hole, box, plain, window, parameters)
     _fade_in(filled, hole, box, plain, window.factor, parameters.fade)
     around = Box(max(0, box.top - 1), max(0, box.left - 1), min(len(hole), box.bottom + 1), min(hole.shape[1], box.right + 1))

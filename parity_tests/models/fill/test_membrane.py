@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.fill.colour import with_less_colour_of_its_own
 from models.fill.membrane import doubled, spread
 from models.fill.parameters import DEFAULTS
 from models.fill.seam import without_step
-from models.fill.tone import mean_near, sums_near, touching, with_tone_of_the_border
+from models.fill.tone import REACH, mean_near, sums_near, touching, trusted, with_tone_of_the_border
 
 few = settings(deadline=None, max_examples=60)
 
@@ -82,6 +83,48 @@ def test_sums_and_means_near_are_those_over_squares(shape, reach, seed):
         assert near[row, column] == places[box].any()
 
 
+CREDULOUS = replace(DEFAULTS, seam_variance=10**6)
+"""All of a difference of brightness is one of tone, however the photo varies."""
+
+
+@given(shape=st.tuples(st.integers(2, 14), st.integers(2, 14)), variance=st.integers(1, 400), seed=st.integers(0, 1000))
+@few
+def test_a_difference_of_brightness_is_believed_as_wiener_has_it(shape, variance, seed):
+    rng = np.random.default_rng(seed)
+    planes, known = rng.integers(0, 256, (3, *shape), dtype=np.uint8), rng.random(shape) < 0.6
+    at = np.nonzero(touching(known))
+    difference = rng.integers(-4080, 4081, (3, len(at[0])), dtype=np.int32)
+    left = trusted(difference, planes, known, at, variance)
+    brightness = planes.astype(int).sum(axis=0) // 3
+    for index, (row, column) in enumerate(zip(*at, strict=True)):
+        box = np.s_[max(0, row - REACH) : row + REACH + 1, max(0, column - REACH) : column + REACH + 1]
+        measured = brightness[box][known[box]].var()
+        off = difference[:, index].mean() * measured / (variance + measured)
+        assert np.abs(difference[:, index] - off - left[:, index]).max() <= 0.5 + 1e-6
+
+
+def test_sums_of_squares_may_overflow_on_the_way():
+    planes = np.full((3, 300, 300), 255, np.uint8)  # the sum of all squares is 5.9e9
+    planes[:, :, 299] = 0
+    known, difference = np.ones((300, 300), bool), np.full((3, 1), 1000, np.int32)
+    flat = trusted(difference, planes, known, (np.array([290]), np.array([290])), variance=30)
+    assert np.array_equal(flat, difference)
+    edge = trusted(difference, planes, known, (np.array([299]), np.array([299])), variance=30)
+    assert np.abs(edge).max() < 0.01 * 1000  # one column of five is black
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 3, 4])
+def test_a_part_of_the_fills_own_colour_stays_and_its_brightness(kept):
+    _, hole = gradient_with_hole()
+    photo = np.mgrid[:144, :144][0][:, :, None] // 2 + np.array([60, 90, 130])  # one colour, interpolated exactly
+    fill = photo.copy()
+    fill[hole] += [30, 0, -30]
+    changed = with_less_colour_of_its_own(fill.astype(np.uint8), hole, kept).astype(int)
+    assert np.abs((changed - photo)[hole] - np.array([30, 0, -30]) * kept / 4).max() <= 2
+    assert np.abs(changed.sum(axis=2) - fill.sum(axis=2)).max() <= 3
+    assert np.array_equal(changed[~hole], photo[~hole])
+
+
 def gradient_with_hole():
     """A smooth gradient, (144, 144, 3), and a hole in it."""
     rows, columns = np.mgrid[:144, :144]
@@ -95,7 +138,7 @@ def gradient_with_hole():
 def test_a_fill_of_another_tone_gets_that_of_the_photo(shift):
     photo, hole = gradient_with_hole()
     fill = np.where(hole[:, :, None], photo.astype(int) + shift, photo).astype(np.uint8)
-    toned = with_tone_of_the_border(fill, hole)
+    toned = with_tone_of_the_border(fill, hole, variance=10**6)
     # On a slope means outside and inside differ although the tone does not: 4 pixels to either side, at most 1 level each.
     assert np.abs(toned.astype(int) - photo).max() <= 8
     assert np.abs(toned.astype(int) - photo)[hole].mean() < 2
@@ -106,7 +149,7 @@ def test_a_fill_of_another_tone_gets_that_of_the_photo(shift):
 def test_a_step_at_the_border_is_gone_and_the_middle_stays(shift):
     photo, hole = gradient_with_hole()
     fill = np.where(hole[:, :, None], photo.astype(int) + shift, photo).astype(np.uint8)
-    met = without_step(fill, hole, ~hole, DEFAULTS)
+    met = without_step(fill, hole, ~hole, CREDULOUS)
     border = hole & touching(~hole)
     assert np.abs(met.astype(int) - photo)[border].max() <= 2
     assert np.array_equal(met[~hole], photo[~hole])
@@ -117,7 +160,7 @@ def test_a_step_at_the_border_is_gone_and_the_middle_stays(shift):
 def test_a_correction_at_the_border_is_limited():
     photo, hole = gradient_with_hole()
     fill = np.where(hole[:, :, None], np.uint8(255), photo)
-    met = without_step(fill, hole, ~hole, DEFAULTS)
+    met = without_step(fill, hole, ~hole, CREDULOUS)
     assert (fill.astype(int) - met).max() == DEFAULTS.seam_limit
 
 

@@ -2,14 +2,16 @@ package wavefill.fill
 
 /** No step at the hole's border that the photo does not have: models/fill/seam.py. */
 internal fun withoutStep(pixels: Raster, hole: Raster, known: Raster, parameters: Parameters): Raster {
-    val border = bordering(hole, BooleanArray(hole.data.size) { known.has(it) })
+    val there = BooleanArray(hole.data.size) { known.has(it) }
+    val border = bordering(hole, there)
     val limit = SIXTEENTH * parameters.seamLimit
     val step = Numbers(hole.height, hole.width)
     for (place in border.indices) {
         if (!border[place]) continue
         val outside = nearMean(pixels, known, place)
         val inside = nearMean(pixels, hole, place)
-        for (c in 0 until 3) step.data[place * 3 + c] = (outside[c] - inside[c]).coerceIn(-limit, limit)
+        val off = doubted(outside.sum() - inside.sum(), pixels, there, place, parameters.seamVariance)
+        for (c in 0 until 3) step.data[place * 3 + c] = (outside[c] - inside[c] - off).coerceIn(-limit, limit)
     }
     return corrected(pixels, hole, spread(step, border, parameters.seamLevels))
 }

@@ -2,6 +2,7 @@ package wavefill.fill
 
 internal const val SIXTEENTH = 16
 internal const val REACH = 4
+private const val QUARTERS = 4
 
 /** Known values spread over the others by halving and doubling: models/fill/membrane.py. */
 internal fun spread(values: Numbers, known: BooleanArray, levels: Int): Numbers {
@@ -112,15 +113,60 @@ internal fun withToneOfWhatItTouches(small: Raster, hole: Raster, depth: IntArra
     return corrected(small, places, Numbers(height, width, IntArray(outside.size) { floorDiv(outside[it] - inside[it], 2) }))
 }
 
-internal fun withToneOfTheBorder(small: Raster, hole: Raster): Raster {
+/**
+ * What is taken off a difference of brightness between photo and fill, because the photo itself varies: models/fill/tone.py.
+ * `common` is the sum of the differences of red, green and blue.
+ */
+internal fun doubted(common: Int, pixels: Raster, known: BooleanArray, place: Int, variance: Int): Int {
+    val (row, column) = place / pixels.width to place % pixels.width
+    var count = 0L
+    var total = 0L
+    var squares = 0L
+    for (y in maxOf(0, row - REACH)..minOf(pixels.height - 1, row + REACH)) {
+        for (x in maxOf(0, column - REACH)..minOf(pixels.width - 1, column + REACH)) {
+            val at = y * pixels.width + x
+            if (!known[at]) continue
+            val brightness = (pixels[3 * at] + pixels[3 * at + 1] + pixels[3 * at + 2]) / 3
+            count++
+            total += brightness
+            squares += brightness * brightness
+        }
+    }
+    val spread = count * squares - total * total
+    val all = 3 * (variance * count * count + spread)
+    return Math.floorDiv(2 * common * spread + all, 2 * all).toInt()
+}
+
+internal fun withToneOfTheBorder(small: Raster, hole: Raster, variance: Int): Raster {
     val (height, width) = hole.height to hole.width
     val inHole = BooleanArray(height * width) { hole.has(it) }
     val known = BooleanArray(height * width) { !hole.has(it) }
     val border = bordering(hole, known)
     val outside = meansAround(small, known)
     val inside = meansAround(small, inHole)
-    val sums = boxSums(border, height, width, REACH, 3) { outside[it] - inside[it] }
+    val off = IntArray(border.size) {
+        if (border[it]) doubted((0 until 3).sumOf { c -> outside[3 * it + c] - inside[3 * it + c] }, small, known, it, variance) else 0
+    }
+    val sums = boxSums(border, height, width, REACH, 3) { outside[it] - inside[it] - off[it / 3] }
     val smooth = Numbers(height, width, rounded(sums, counts(border, height, width, REACH), 1))
     val levels = Int.SIZE_BITS - maxOf(height, width).countLeadingZeroBits()
     return corrected(small, hole, spread(smooth, border, levels))
+}
+
+/** Of how far the fill's colours are from interpolated ones, `kept` quarters stay: models/fill/colour.py. */
+internal fun withLessColourOfItsOwn(small: Raster, hole: Raster, kept: Int): Raster {
+    if (kept == QUARTERS) return small
+    val (height, width) = hole.height to hole.width
+    val levels = Int.SIZE_BITS - maxOf(height, width).countLeadingZeroBits()
+    val all = Numbers(height, width, IntArray(small.data.size) { SIXTEENTH * small[it] })
+    val smooth = spread(all, BooleanArray(height * width) { !hole.has(it) }, levels)
+    val own = meansAround(small, BooleanArray(height * width) { hole.has(it) })
+    val correction = Numbers(height, width)
+    for (place in 0 until height * width) {
+        if (!hole.has(place)) continue
+        val difference = IntArray(3) { own[3 * place + it] - smooth.data[3 * place + it] }
+        val grey = floorDiv(2 * difference.sum() + 3, 6)
+        for (c in 0 until 3) correction.data[3 * place + c] = floorDiv(2 * (kept - QUARTERS) * (difference[c] - grey) + QUARTERS, 2 * QUARTERS)
+    }
+    return corrected(small, hole, correction)
 }

@@ -19,7 +19,8 @@ internal fun fillWindow(photo: Raster, hole: Raster, network: Network, size: Int
     if (asked && window.factor == 1 && shallow > 0 && depths(hole, box, shallow + 1).all { it <= shallow }) {
         return withToneOfWhatItTouches(small, window.hole, depths(hole, box, REACH + 1), box).cut(box)
     }
-    val plain = if (asked) withToneOfTheBorder(small, window.hole) else small
+    val toned = if (asked) withToneOfTheBorder(small, window.hole, parameters.toneVariance) else small
+    val plain = if (asked) withLessColourOfItsOwn(toned, window.hole, parameters.colour) else small
     val filled = withDetail(photo, hole, box, plain, window, parameters)
     fadeIn(filled, enlarged(plain, window.factor, box), hole, box, parameters.fade)
     val around = Box(maxOf(0, box.top - 1), maxOf(0, box.left - 1), minOf(hole.height, box.bottom + 1), minOf(hole.width, box.right + 1))

@@ -24,7 +24,8 @@ fun main(arguments: Array<String>) {
         }
         val parameters = if (case.getProperty("parameters") == "none") null else Parameters(
             number("band"), number("middle"), number("patch"), number("samples"), number("coherence"), number("reuse"),
-            number("echo"), number("rows"), number("columns"), number("sweeps"), number("shallow"), number("fade"), number("seam_levels"), number("seam_limit"),
+            number("echo"), number("rows"), number("columns"), number("sweeps"), number("shallow"), number("fade"),
+            number("tone_variance"), number("colour"), number("seam_variance"), number("seam_levels"), number("seam_limit"),
             number("coarse"), number("crowd"),
         )
         val photo = Raster(number("height"), number("width"), 3, bytes("photo.bin"))
