@@ -8,7 +8,7 @@
 
 export const DEFAULTS = Object.freeze({
   band: 4, middle: 3, patch: 4, samples: 4, coherence: 256, reuse: 51, echo: 128, rows: 512, columns: 128,
-  sweeps: 4, shallow: 3, fade: 6, toneVariance: 30, colour: 2, seamVariance: 100, seamLevels: 4, seamLimit: 48, coarse: 2,
+  sweeps: 4, shallow: 3, fade: 5, toneVariance: 30, colour: 2, seamVariance: 100, seamLevels: 4, seamLimit: 48, coarse: 2,
   crowd: 2,
 });
 

@@ -50,7 +50,7 @@ class Parameters:
     columns: int = 128
     sweeps: int = 4
     shallow: int = 3
-    fade: int = 6
+    fade: int = 5
     tone_variance: int = 30
     colour: int = 2
     seam_variance: int = 100

@@ -13,7 +13,7 @@ data class Parameters(
     val columns: Int = 128,
     val sweeps: Int = 4,
     val shallow: Int = 3,
-    val fade: Int = 6,
+    val fade: Int = 5,
     val toneVariance: Int = 30,
     val colour: Int = 2,
     val seamVariance: Int = 100,
