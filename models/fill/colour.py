@@ -5,7 +5,7 @@ import numpy as np
 from models.fill.arrays import Bools, Pixels
 from models.fill.bands import QUARTERS
 from models.fill.membrane import SIXTEENTH, corrected, spread
-from models.fill.tone import mean_near, rounded
+from models.fill.tone import mean_near
 
 
 def with_less_colour_of_its_own(small: Pixels, hole: Bools, kept: int) -> Pixels:
@@ -27,8 +27,8 @@ def with_less_colour_of_its_own(small: Pixels, hole: Bools, kept: int) -> Pixels
     at = np.nonzero(hole)
     planes = small.transpose(2, 0, 1)
     smooth = spread(planes.astype(np.int32) * SIXTEENTH, ~hole, levels=max(hole.shape).bit_length())
-    own = mean_near(SIXTEENTH, planes, hole, at) - smooth[:, at[0], at[1]]
-    colour = own - rounded(own.sum(axis=0), np.int32(3))
+    own = np.subtract(mean_near(SIXTEENTH, planes, hole, at), smooth[:, at[0], at[1]])
+    colour = own - (2 * own.sum(axis=0) + 3) // 6
     correction = np.zeros_like(smooth)
-    correction[:, at[0], at[1]] = rounded((kept - QUARTERS) * colour, np.int32(QUARTERS))
+    correction[:, at[0], at[1]] = (2 * (kept - QUARTERS) * colour + QUARTERS) // (2 * QUARTERS)
     return corrected(small, hole, correction)

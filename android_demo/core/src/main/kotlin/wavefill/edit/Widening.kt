@@ -10,7 +10,7 @@ enum class Side { LEFT, RIGHT, TOP, BOTTOM }
 private const val STEP = 4
 
 /** A hole at the photo's border has the photo at one side only: nearness says more. Models/fill/parameters.py. */
-val WIDENING = Parameters(rows = 1024, columns = 256)
+val WIDENING = Parameters(rows = 1024, columns = 256, seamVariance = 1000)
 
 /** The canvas step by step: each grows by at most a quarter of its length. */
 fun widenings(canvas: Box, side: Side, amount: Int): List<Box> {
