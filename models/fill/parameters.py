@@ -63,5 +63,5 @@ class Parameters:
 DEFAULTS = Parameters()
 
 WIDENING = replace(DEFAULTS, rows=1024, columns=256, seam_variance=1000)
-"""For a hole at the photo's border, which has the photo at one side only: the network is less sure, nearness says more, and a step
-along one straight line is seen at once."""
+"""For a hole at the photo's border, which has the photo at one side only: the network is less sure, nearness says more, and a
+step along one straight line is seen at once."""

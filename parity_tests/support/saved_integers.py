@@ -125,12 +125,17 @@ def _zero_point(op, integers) -> int:
 
 
 def in_half(stored: Counter) -> Counter:
-    """The same with scales rounded to half precision, and without bias: what a Core ML package can hold."""
+    """The same with scales rounded to half precision, and without bias: what a Core ML package can hold.
+
+    A dead channel's scale may round to 0, which is no scale: coremltools writes the smallest half for it. Its weights add next
+    to nothing with either.
+    """
+    least = np.finfo(np.float16).smallest_subnormal
     return Counter(
         {
             _stored(
                 np.frombuffer(one.weights, np.int8),
-                np.frombuffer(one.scales, np.float32).astype(np.float16),
+                np.frombuffer(one.scales, np.float32).astype(np.float16).clip(least),
                 (),
                 *((np.float16(scale), zero_point) for scale, zero_point in (one.entry, one.result)),
             ): count
