@@ -482,6 +482,9 @@ function weighedRows(clamped, at, from, to, a, b, c, d, p, q, r, s) {
 
 // ------------------------------------------------------------------------------------------------ membrane.py and tone.py
 
+// How often a raster is halved until one place is left, and once more.
+const halvings = ({ height, width }) => Math.floor(Math.log2(Math.max(height, width))) + 1;
+
 // Values spread from where they are known to where they are wanted.
 function spread(values, known, levels, wanted) {
   const { height, width } = values, own = values.data;
@@ -659,8 +662,7 @@ function withToneOfTheBorder(small, hole, variance) {
   const measured = trusted(outside.map((value, i) => value - inside[i]), small, known, positions, variance);
   const difference = placed(measured, positions, height, width);
   const smooth = placed(meanNear(1, difference, border, positions, REACH), positions, height, width);
-  const levels = Math.floor(Math.log2(Math.max(height, width))) + 1;
-  return corrected(small, hole, spread(smooth, border.data, levels, hole.data));
+  return corrected(small, hole, spread(smooth, border.data, halvings(hole), hole.data));
 }
 
 // A thin hole's fill comes half way to the tone of the known pixels that touch it.
@@ -685,7 +687,7 @@ function withLessColourOfItsOwn(small, hole, kept) {
   const { height, width } = hole, positions = [], all = raster(Int32Array, height, width, 3);
   hole.data.forEach((missing, place) => missing && positions.push(place));
   small.data.forEach((value, i) => (all.data[i] = SIXTEENTH * value));
-  const smooth = spread(all, not(hole).data, Math.floor(Math.log2(Math.max(height, width))) + 1, hole.data).data;
+  const smooth = spread(all, not(hole).data, halvings(hole), hole.data).data;
   const own = meanNear(SIXTEENTH, small, hole, positions, REACH);
   for (let number = 0, i = 0; number < positions.length; number++, i += 3) {
     for (let k = 0; k < 3; k++) own[i + k] -= smooth[3 * positions[number] + k];

@@ -4,14 +4,11 @@ The shares of energy at the periods of a lattice (docs/evaluation.md) are means 
 calm ones: weights with the best shares of all drew a ladder into an evening sky. These scenes have nothing that could hide it.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-import models
-from models.checkpoint import load_checkpoint
+from models.checkpoint import SHIPPED, load_checkpoint
 from models.fill.windows import inpaint
 from models.runner import torch_run
 
@@ -60,7 +57,7 @@ def most(run, colours):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return torch_run(load_checkpoint(Path(models.__file__).parent / "checkpoints" / "wavefill-s.safetensors"), SIZE)
+    return torch_run(load_checkpoint(SHIPPED), SIZE)
 
 
 @pytest.mark.parametrize("name", SCENES)

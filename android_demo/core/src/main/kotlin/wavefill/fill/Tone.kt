@@ -4,6 +4,9 @@ internal const val SIXTEENTH = 16
 internal const val REACH = 4
 private const val QUARTERS = 4
 
+/** How often a raster is halved until one place is left, and once more. */
+private fun halvings(raster: Raster) = Int.SIZE_BITS - maxOf(raster.height, raster.width).countLeadingZeroBits()
+
 /** Known values spread over the others by halving and doubling: models/fill/membrane.py. */
 internal fun spread(values: Numbers, known: BooleanArray, levels: Int): Numbers {
     val (height, width) = values.height to values.width
@@ -149,17 +152,15 @@ internal fun withToneOfTheBorder(small: Raster, hole: Raster, variance: Int): Ra
     }
     val sums = boxSums(border, height, width, REACH, 3) { outside[it] - inside[it] - off[it / 3] }
     val smooth = Numbers(height, width, rounded(sums, counts(border, height, width, REACH), 1))
-    val levels = Int.SIZE_BITS - maxOf(height, width).countLeadingZeroBits()
-    return corrected(small, hole, spread(smooth, border, levels))
+    return corrected(small, hole, spread(smooth, border, halvings(hole)))
 }
 
 /** Of how far the fill's colours are from interpolated ones, `kept` quarters stay: models/fill/colour.py. */
 internal fun withLessColourOfItsOwn(small: Raster, hole: Raster, kept: Int): Raster {
     if (kept == QUARTERS) return small
     val (height, width) = hole.height to hole.width
-    val levels = Int.SIZE_BITS - maxOf(height, width).countLeadingZeroBits()
     val all = Numbers(height, width, IntArray(small.data.size) { SIXTEENTH * small[it] })
-    val smooth = spread(all, BooleanArray(height * width) { !hole.has(it) }, levels)
+    val smooth = spread(all, BooleanArray(height * width) { !hole.has(it) }, halvings(hole))
     val own = meansAround(small, BooleanArray(height * width) { hole.has(it) })
     val correction = Numbers(height, width)
     for (place in 0 until height * width) {
