@@ -20,6 +20,7 @@ FILES = {
     "/": (PAGE / "index.html", HTML),
     "/page.css": (PAGE / "page.css", CSS),
     "/page.js": (PAGE / "page.js", JS),
+    "/grey.js": (PAGE / "grey.js", JS),
     "/history.js": (PAGE / "history.js", JS),
     "/strokes.js": (PAGE / "strokes.js", JS),
     "/view.js": (PAGE / "view.js", JS),

@@ -5,6 +5,7 @@
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
 import { inpaint } from "./fill.js";
+import { isGrey, makeGrey } from "./grey.js";
 import { compare, describe } from "./statistics.js";
 
 const WARM_UPS = 10, RUNS = 50, MOST_MS = 5000;
@@ -66,6 +67,7 @@ async function fill({ pixels, width, height, mask }) {
   };
   const progress = (done, all) => self.postMessage({ progress: done, of: all });
   const filled = await inpaint(photo, mask, run, size, { signal: cancel.signal, progress });
+  if (isGrey(photo)) makeGrey(filled);
   const ms = performance.now() - start;
   for (let i = 0, j = 0; j < filled.data.length; i += 4, j += 3) {
     pixels[i] = filled.data[j]; pixels[i + 1] = filled.data[j + 1]; pixels[i + 2] = filled.data[j + 2];

@@ -1,6 +1,6 @@
 // Drives the page in a browser with a phone's screen, by touch: node drive_page.mjs OPTIONS.json
 //
-// Takes { address, browser, photo, out }; prints one line of JSON with what it saw, and leaves screenshots, the mask and the saved photo in `out`.
+// Takes { address, browser, photo, grey, out }; prints one line of JSON with what it saw, and leaves screenshots, the mask and the saved photos in `out`.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -22,6 +22,12 @@ page.on("dialog", (dialog) => dialog.accept());
 const status = () => page.textContent("#status");
 const says = (text) => page.waitForFunction((text) => document.getElementById("status").textContent.includes(text), text, { timeout: 120_000 });
 const shot = (name) => page.screenshot({ path: path.join(options.out, `${name}.png`) });
+
+const saved = async (name) => {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.tap("#save")]);
+  await download.saveAs(path.join(options.out, name));
+  return download.suggestedFilename();
+};
 
 const { touch, move } = await fingersOn(context, page);
 const drag = (from, to) => move([from], [to]);
@@ -74,9 +80,7 @@ await touch("touchStart", [[held.x + held.width / 2, held.y + held.height / 2]])
 await page.waitForTimeout(300);
 await shot("compared");
 await touch("touchEnd", []);
-const [download] = await Promise.all([page.waitForEvent("download"), page.tap("#save")]);
-seen.savedAs = download.suggestedFilename();
-await download.saveAs(path.join(options.out, "saved.png"));
+seen.savedAs = await saved("saved.png");
 
 await page.tap("#benchmark");
 await says("the computer kept it as");
@@ -87,6 +91,17 @@ await shot("benchmark");
 
 // What a screen reader meets.
 seen.faults = await faults(page);
+
+// A photo without colours.
+await page.evaluate(() => scrollTo(0, 0));
+await page.setInputFiles("#open", options.grey);
+await says("Paint over");
+box = await page.locator("#view").boundingBox();
+await drag(at(0.4, 0.5), at(0.6, 0.5));
+seen.greyPainted = await painted();
+await page.tap("#fill");
+await says("Filled in");
+await saved("grey.png");
 
 // Everything is here after loading: the network may go.
 await context.setOffline(true);

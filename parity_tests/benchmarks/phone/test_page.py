@@ -58,10 +58,12 @@ def seen(address, tmp_path_factory):
     """What the driver saw, and the folder with what it left."""
     out = tmp_path_factory.mktemp("page")
     Image.fromarray(data.coffee()).save(out / "photo.png")
+    Image.fromarray(data.coffee()).convert("L").convert("RGB").save(out / "grey-photo.png")
     options = {
         "address": address[0],
         "browser": BROWSER,
         "photo": str(out / "photo.png"),
+        "grey": str(out / "grey-photo.png"),
         "out": str(out),
         "phone": str(assets.HERE),
     }
@@ -100,6 +102,14 @@ def test_the_fill_is_pythons(seen, shipped_artifacts):
     error = np.mean((saved[mask >= 128].astype(float) - expected[mask >= 128]) ** 2)
     assert error < 255**2 / 10 ** (BETWEEN_BACKENDS_DB["w8a8"] / 10)
     assert (saved != photo).any(axis=2)[mask >= 128].mean() > 0.9
+
+
+def test_a_grey_photo_is_filled_in_grey(seen):
+    """As by ``models inpaint``; a fill of this many pixels by the shipped weights has colours otherwise."""
+    before, after = (np.asarray(Image.open(seen[1] / name).convert("RGB")) for name in ("grey-photo.png", "grey.png"))
+    assert seen[0]["greyPainted"] > 1000
+    assert (before != after).any(axis=2).sum() > 1000
+    assert (after.max(axis=2) == after.min(axis=2)).all()
 
 
 def test_the_benchmark_is_kept(seen, address):

@@ -64,7 +64,7 @@ class Filling(private val network: Network, private val size: Int, private val f
         return Triple(last, strip, made)
     }
 
-    /** The pixels of the mask's box. */
+    /** The pixels of the mask's box; grey where all is grey that they continue. */
     private fun filled(photo: Pixels, mask: Mask, parameters: Parameters?, progress: Progress): Raster {
         val region = regionOf(mask, photo.height, photo.width, size)
         val needed = BYTES_A_PIXEL * region.height * region.width
@@ -80,8 +80,9 @@ class Filling(private val network: Network, private val size: Int, private val f
             mask.data.copyInto(whole, (inside.top + y) * region.width + inside.left, y * inside.width, (y + 1) * inside.width)
         }
         if (whole.all { it.toInt() and 0xff >= 128 }) throw Failure("Everything is painted: nothing of the photo is left to continue from.")
-        val result = inpaint(photo.read(region), whole, network, size, parameters ?: Parameters(), progress::of) { progress.cancelled }
-        return result.cut(inside)
+        val seen = photo.read(region)
+        val result = inpaint(seen, whole, network, size, parameters ?: Parameters(), progress::of) { progress.cancelled }
+        return result.cut(inside).also { if (isGrey(seen)) makeGrey(it) }
     }
 
     private fun megabytes(bytes: Long) = "${(bytes + (1 shl 20) - 1) shr 20} MB"
