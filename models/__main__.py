@@ -46,6 +46,12 @@ def _masks() -> ModuleType:
     return masks
 
 
+def _scenes() -> ModuleType:
+    from models.commands import scenes
+
+    return scenes
+
+
 def _evaluate() -> ModuleType:
     from models.commands import evaluate
 
@@ -72,6 +78,7 @@ VERBS = {
     "mix": (_mix, "weights between two checkpoints of one network"),
     "inpaint": (_inpaint, "fill the hole of a photo of any size"),
     "masks": (_masks, "draw masks for an evaluation and fix them in a file"),
+    "scenes": (_scenes, "make pictures of calm places, to train on beside photographs"),
     "evaluate": (_evaluate, "measure fills against true photos, beside classical baselines"),
     "teacher": (_teacher, "diffusion teachers: make data for the student, never shipped"),
     "info": (_info, "say what a checkpoint is: spec, parameters, MACs, hash, provenance"),

@@ -4,7 +4,6 @@ SHA256SUMS is in the format of ``sha256sum -c``, sorted by name, and covers ever
 hashes find accidents (a bad disk, a cut-off copy, a changed file), not attackers, who would write new ones.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from models.system.files import sha256
 from models.system.foreign import MAX_JSON_BYTES, read_bytes
-from models.system.temporary import sweep, temporary_folder
+from models.system.temporary import give_usual_permissions, sweep, temporary_folder
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n\\]+)\n")
@@ -105,7 +104,7 @@ def staging(final: Path) -> Iterator[Path]:
     recover(final)
     with temporary_folder(final) as temporary:
         yield temporary
-        _usual_permissions(temporary)
+        give_usual_permissions(temporary)
         _install(temporary, final)
 
 
@@ -138,11 +137,3 @@ def _install(temporary: Path, final: Path) -> None:
 
 def _retired(final: Path) -> Path:
     return final.with_name(f".{final.name}.previous")
-
-
-def _usual_permissions(folder: Path) -> None:
-    """Folders made by mkdtemp are private, and toolkits write as they please: 755 and 644, less the umask."""
-    umask = os.umask(0)
-    os.umask(umask)
-    for path in (folder, *folder.rglob("*")):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)

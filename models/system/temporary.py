@@ -75,6 +75,14 @@ def temporary_folder(final: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
+def give_usual_permissions(folder: Path) -> None:
+    """Folders of mkdtemp are private, and libraries write as they please: 755 and 644, less the umask, all the way down."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+
+
 def sweep(final: Path) -> None:
     """Delete the temporary files and folders that killed processes left of ``final``; those of living ones stay.
 

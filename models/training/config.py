@@ -190,6 +190,25 @@ PRESETS: dict[str, TrainConfig] = {
     "l1": TrainConfig(),
     # From the weights that `l1` ends with (--init): what to fill in is known, how it looks is learned here.
     "adversarial": _ADVERSARIAL,
+    # What ships was made with this, several times over: a short game over the half-size picture, eight bits in the loop
+    # (docs/training.md). From weights that are trained, and discriminators that know photographs but not yet these fills.
+    "structure": dataclasses.replace(
+        _ADVERSARIAL,
+        preset="structure",
+        stages=((0, 256, 8),),
+        steps=1000,
+        decay_steps=750,
+        warmup_steps=50,
+        learning_rate=8e-4,
+        losses={"hole_l1": 0.35, "band_l1": 0.5, "hole_l2": 0.5, "hole_log_l2": 0.4},
+        coarse_gradient=1.0,
+        discriminators={"structure": 0.1, "structure_wavelet": 0.1},
+        discriminator_rate=2e-3,
+        feature_matching=0.0,
+        fake_quantisation=60.0,
+        large_holes=0.15,
+        judged_share=0.6,
+    ),
     # The full recipe; needs a feature network's file (--perceptual).
     "perceptual": dataclasses.replace(_ADVERSARIAL, preset="perceptual", perceptual=1.0, perceptual_interval=2),
     # A teacher's fills beside the photos, in outputs and in subbands; the weights of `l1`, half for each target.

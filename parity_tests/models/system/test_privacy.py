@@ -152,6 +152,7 @@ COMMANDS = {
     "export inpaint": "-m export inpaint photo.png mask.png out.png --artifact made/small-32-onnx-fp32",
     "export outpaint": "-m export outpaint photo.png wide.png --left 3 --artifact made/small-32-onnx-fp32",
     "models masks": "-m models masks --out masks.npz --size 16 --count 2",
+    "models scenes": "-m models scenes --data photos --out scenes --count 2 --side 16",
     "models evaluate": f"-m models evaluate --data photos {SMALL} --size 32 --count 2 --fills fills",
     "models teacher": "-m models teacher inpaint photo.png mask.png teacher.png --denoiser ddpm --sampler ddnm --steps 5",
     "models teacher train": f"-m models teacher train --kind ddpm --data photos --out teacher {TINY_TEACHER} {STEPS}",
