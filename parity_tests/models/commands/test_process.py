@@ -36,7 +36,8 @@ def test_verbs_need_no_exporter(here, verb):
     missing = (*toolkits, "cv2", "skimage", "export")
     script = "\n".join(f"sys.modules[{name!r}] = None" for name in missing)
     (here / "photos").mkdir()
-    Image.fromarray(COFFEE).save(here / "photos" / "a.png")
+    for name in "abcdefgh":
+        Image.fromarray(COFFEE).resize((140, 130)).save(here / "photos" / f"{name}.png")
     arguments, code = {
         "train": (("--help",), 0),
         "distill": (("--help",), 0),
@@ -46,6 +47,7 @@ def test_verbs_need_no_exporter(here, verb):
         "evaluate": (("--data", "photos", *SMALL), 3),
         "info": (("small.safetensors",), 0),
         "masks": (("--out", "masks.npz", "--size", "16", "--count", "2"), 0),
+        "scenes": (("--data", "photos", "--out", "scenes", "--side", "16", "--count", "2"), 0),
         "teacher": (("inpaint", "--help"), 0),
     }[verb]
     child = process(verb, *arguments, script=script)
