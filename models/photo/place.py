@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from models.photo.formats import WRITE_FORMATS
-from models.system.temporary import temporary_file
+from models.system.temporary import give_usual_permissions, temporary_file
 
 
 def check_output(path: Path, *inputs: Path) -> None:
@@ -73,10 +73,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(descriptor)
-            # Temporary files are private; give the usual permissions back.
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
+            give_usual_permissions(temporary)
             temporary.replace(target)
     except OSError as error:
         # The system names the temporary file, which means nothing to a user.

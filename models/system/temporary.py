@@ -75,11 +75,15 @@ def temporary_folder(final: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def give_usual_permissions(folder: Path) -> None:
-    """Folders of mkdtemp are private, and libraries write as they please: 755 and 644, less the umask, all the way down."""
+def give_usual_permissions(made: Path) -> None:
+    """What ``tempfile`` makes is private, and libraries write as they please: 777 for folders, 666 for files, less the umask.
+
+    Args:
+        made: a file, or a folder with everything in it.
+    """
     umask = os.umask(0)
     os.umask(umask)
-    for path in (folder, *folder.rglob("*")):
+    for path in (made, *(made.rglob("*") if made.is_dir() else ())):
         path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 

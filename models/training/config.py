@@ -190,8 +190,9 @@ PRESETS: dict[str, TrainConfig] = {
     "l1": TrainConfig(),
     # From the weights that `l1` ends with (--init): what to fill in is known, how it looks is learned here.
     "adversarial": _ADVERSARIAL,
-    # What ships was made with this, several times over: a short game over the half-size picture, eight bits in the loop
-    # (docs/training.md). From weights that are trained, and discriminators that know photographs but not yet these fills.
+    # A short game over the half-size picture, eight bits in the loop; to be played several times over (docs/training.md). The
+    # last games of the weights that ship had these settings and other lengths. From weights that are trained, and
+    # discriminators that know photographs but not yet these fills.
     "structure": dataclasses.replace(
         _ADVERSARIAL,
         preset="structure",
