@@ -1,4 +1,4 @@
-"""Makes docs/pictures/before_after.jpg with an exported artefact, from photographs that come with scikit-image.
+"""Makes docs/pictures/before_after.jpg: `wavefill inpaint` with an exported artefact on photographs that come with scikit-image.
 
     python docs/pictures/picture.py artifacts/wavefill-s-256-onnx-w8a8
 
@@ -6,16 +6,17 @@ Photographs: `coffee` (Rachel Michetti, CC0), `astronaut` (NASA, public domain),
 Walt, CC0), as scikit-image's documentation states them; none was in training. Only the small figure is kept in the repository.
 """
 
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import skimage.data
 from PIL import Image
 
-import export
 from models.data.masks import MASKS
-from models.fill.arrays import Bools
+from models.fill.arrays import Bools, Pixels
 
 # Photo, top left corner of the part that is shown, what is filled in it: things to be removed, or holes of a seeded family.
 HEIGHT, WIDTH = 300, 400
@@ -41,17 +42,27 @@ def family(name: str, seed: int, side: int, corner: tuple[int, int]) -> Bools:
     return result
 
 
+def filled(photo: Pixels, mask: Pixels, artifact: Path) -> Pixels:
+    """(H, W, 3) uint8: what the command makes of the photo, (H, W, 3), and its mask, (H, W), as files, like anyone else's."""
+    with tempfile.TemporaryDirectory() as scratch:
+        files = [Path(scratch) / name for name in ("photo.png", "mask.png", "filled.png")]
+        Image.fromarray(photo).save(files[0])
+        Image.fromarray(mask).save(files[1])
+        wavefill = Path(sys.executable).with_name("wavefill")
+        subprocess.run([wavefill, "inpaint", *files, "--artifact", artifact], check=True, stdout=subprocess.DEVNULL)
+        return np.asarray(Image.open(files[2]).convert("RGB"))
+
+
 def main(artifact: Path, out: Path) -> None:
     """Write a sheet: photo, hole, result; every photo is filled whole, in its own pixels, and a part of it is shown."""
-    run = export.load(artifact)
     strips = []
     for name, (top, left), hole in ROWS:
-        photo = np.ascontiguousarray(getattr(skimage.data, name)())
+        photo = np.asarray(getattr(skimage.data, name)())
         part = slice(top, top + HEIGHT), slice(left, left + WIDTH)
         mask = np.zeros(photo.shape[:2], np.uint8)
         mask[part][hole()] = 255
         shown = np.where(mask[..., None] == 255, np.uint8([255, 0, 255]), photo)
-        strips.append(np.concatenate([photo[part], shown[part], run.fill(photo, mask)[part]], axis=1))
+        strips.append(np.concatenate([photo[part], shown[part], filled(photo, mask, artifact)[part]], axis=1))
     Image.fromarray(np.concatenate(strips)).save(out, quality=88)
     print(out)
 
