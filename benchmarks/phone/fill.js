@@ -749,7 +749,7 @@ function fadeIn(filled, hole, box, plain, factor, fade) {
 
 // ------------------------------------------------------------------------------------------------ texture.py
 
-const BLOCK = 4, ENOUGH = 8, ALIKE = 5, MISSING = 4;
+const BLOCK = 4, ENOUGH = 8, ALIKE = 5;
 
 // Whether the hole lies in one texture whose shapes the network does not know.
 function oneTexture(cells, holes, known) {
@@ -773,7 +773,7 @@ function oneTexture(cells, holes, known) {
   if (around.length < ENOUGH || !inside.length) return false;
   around.sort((a, b) => a - b);
   const [low, high] = [1, 9].map((tenths) => around[floorDiv(tenths * (around.length - 1), 10)]);
-  return high <= ALIKE * low && low * inside.length > MISSING * inside.reduce((a, b) => a + b);
+  return high <= ALIKE * low && low * inside.length > inside.reduce((a, b) => a + b);
 }
 
 // ------------------------------------------------------------------------------------------------ match.py

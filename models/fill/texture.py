@@ -15,12 +15,12 @@ ALIKE = 5
 """Surroundings are one texture where nine of ten blocks have at most so many times the energy that nine of ten have at least.
 Gravel and grass have 3, knitwear and lichen 3 to 4, bricks 7, most photographs 10 and more."""
 
-MISSING = 4
-"""The network does not know a texture where nearly every known block has more than so many times the energy of its fill."""
-
 
 def one_texture(cells: Pixels, holes: Bools, known: Bools) -> bool:
     """Compare what is smaller than two cells and larger than one, in the fill and around it.
+
+    The network does not know a texture where its fill has less energy, in the mean, than nearly every known block. Much less
+    is not asked for: what a network trained against discriminators draws there is as strong as it likes, and is not the texture.
 
     Args:
         cells: (h, h, 3) uint8, means over cells: the network's in the hole, the photo's outside.
@@ -38,7 +38,7 @@ def one_texture(cells: Pixels, holes: Bools, known: Bools) -> bool:
     if len(around) < ENOUGH or not len(inside):
         return False
     low, high = (int(around[tenths * (len(around) - 1) // 10]) for tenths in (1, 9))
-    return high <= ALIKE * low and low * len(inside) > MISSING * int(inside.sum())
+    return high <= ALIKE * low and low * len(inside) > int(inside.sum())
 
 
 def _blocks(values: Bools | Integers) -> Bools | Integers:

@@ -18,6 +18,7 @@ from PIL import Image
 from models.fill import windows
 from models.fill.arrays import Pixels
 from models.fill.parameters import DEFAULTS, Parameters
+from models.fill.windows import Run
 
 FOLDER = Path(windows.__file__).parent / "goldens"
 
@@ -82,6 +83,12 @@ def blurred(*, image: Pixels, mask: Pixels) -> Pixels:
     return (mean + np.array([9, -6, 4])).clip(0, 255).astype(np.uint8)
 
 
+def streaked(*, image: Pixels, mask: Pixels) -> Pixels:
+    """The same with streaks a cell wide: what discriminators teach a network to draw where it knows nothing."""
+    rows = np.arange(len(image))[:, None, None]
+    return (blurred(image=image, mask=mask) + np.where(rows // 4 % 2 == 0, 24, -24)).clip(0, 255).astype(np.uint8)
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One golden file."""
@@ -90,6 +97,7 @@ class Case:
     mask: Pixels
     size: int
     parameters: Parameters | None = DEFAULTS
+    network: Run = blurred
 
 
 CASES: dict[str, Callable[[], Case]] = {
@@ -123,6 +131,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "photo_smaller_than_a_patch": lambda: Case(image(9, 7), disc(9, 7, 4, 3, 2), 64),
     "equal_patches": lambda: Case(checks(80, 100), disc(80, 100, 40, 50, 24), 64, Parameters(patch=8, sweeps=1, colour=4)),
     "one_texture": lambda: Case(pebbles(128, 128), disc(128, 128, 60, 66, 31), 128),
+    "one_texture_streaked": lambda: Case(pebbles(128, 128), disc(128, 128, 60, 66, 31), 128, network=streaked),
     "network_of_256": lambda: Case(image(300, 320), disc(300, 320, 160, 170, 60), 256),
 }
 
@@ -132,7 +141,7 @@ def answers(case: Case) -> tuple[list[tuple[Pixels, Pixels, Pixels]], Pixels]:
     calls: list[tuple[Pixels, Pixels, Pixels]] = []
 
     def run(*, image: Pixels, mask: Pixels) -> Pixels:
-        answer = blurred(image=image, mask=mask)
+        answer = case.network(image=image, mask=mask)
         calls.append((image.copy(), mask.copy(), answer))
         return answer
 

@@ -69,6 +69,7 @@ def test_javascript_makes_the_golden_images():
         ("cheapest[i * runs.length + run] > least", "cheapest[i * runs.length + run] >= 0"),
         ("margin = ceilDiv(2 * shiftOf(cell), cell)", "margin = -1"),
         ("high <= ALIKE * low", "high <= low"),
+        ("low * inside.length > inside", "low * inside.length > 4 * inside"),
         ("Math.max(0, row - patch + 1)", "Math.max(0, row)"),
         ("depth[at - width * step - 1],", "most,"),
         ("for (let a = -2; a < 2; a++)", "for (let a = -1; a < 2; a++)"),

@@ -28,9 +28,9 @@ def chequered(around, inside):
 @pytest.mark.parametrize(
     ("weak", "strong", "inside", "expected"),
     [
-        (20, 44, 9, True),  # squares: 4.84 times, and 4.94 times the fill's
-        (20, 45, 9, False),  # 5.06 times: not alike
-        (20, 44, 10, False),  # 4 times: the network knows the texture
+        (20, 44, 19, True),  # squares: 4.84 times each other, and 1.11 times the fill's
+        (20, 45, 19, False),  # 5.06 times: not alike
+        (20, 44, 20, False),  # as much in the fill: the network knows the texture
         (0, 0, 0, False),
     ],
 )

@@ -3,7 +3,6 @@ package wavefill.fill
 private const val BLOCK = 4
 private const val ENOUGH = 8
 private const val ALIKE = 5
-private const val MISSING = 4
 
 /** Whether the hole lies in one texture whose shapes the network does not know: models/fill/texture.py. */
 internal fun oneTexture(cells: Raster, holes: BooleanArray, known: BooleanArray): Boolean {
@@ -30,5 +29,5 @@ internal fun oneTexture(cells: Raster, holes: BooleanArray, known: BooleanArray)
     around.sort()
     val low = around[(around.size - 1) / 10]
     val high = around[9 * (around.size - 1) / 10]
-    return high <= ALIKE * low && low * inside.size > MISSING * inside.sum()
+    return high <= ALIKE * low && low * inside.size > inside.sum()
 }
