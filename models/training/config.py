@@ -191,7 +191,7 @@ PRESETS: dict[str, TrainConfig] = {
     # From the weights that `l1` ends with (--init): what to fill in is known, how it looks is learned here.
     "adversarial": _ADVERSARIAL,
     # A short game over the half-size picture, eight bits in the loop; to be played several times over (docs/training.md). The
-    # last games of the weights that ship had these settings and other lengths. From weights that are trained, and
+    # weights that ship are a mean of such games, played on photographs and calm scenes. From weights that are trained, and
     # discriminators that know photographs but not yet these fills.
     "structure": dataclasses.replace(
         _ADVERSARIAL,

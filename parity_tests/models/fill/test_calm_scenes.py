@@ -21,7 +21,7 @@ SCENES = {  # colours at the top and at the bottom
     "grey": ((120, 120, 120), (150, 150, 150)),
 }
 MOST = 4.0
-"""Times as much as the scene has itself. Shipped weights: 1.9 to 2.5 (their predecessors 1.8 to 2.3, weights without a game 1.4
+"""Times as much as the scene has itself. Shipped weights: 1.7 to 2.1 (their predecessors 1.9 to 2.5, weights without a game 1.4
 to 2.0). Weights whose weave is seen at once: 4 to 9. With torch's plain loops instead of vector instructions: within 0.001."""
 
 
