@@ -50,7 +50,8 @@ def filled(photo: Pixels, mask: Pixels, artifact: Path) -> Pixels:
         Image.fromarray(mask).save(files[1])
         wavefill = Path(sys.executable).with_name("wavefill")
         subprocess.run([wavefill, "inpaint", *files, "--artifact", artifact], check=True, stdout=subprocess.DEVNULL)
-        return np.asarray(Image.open(files[2]).convert("RGB"))
+        with Image.open(files[2]) as result:
+            return np.asarray(result)
 
 
 def main(artifact: Path, out: Path) -> None:

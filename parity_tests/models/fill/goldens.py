@@ -18,7 +18,6 @@ from PIL import Image
 from models.fill import windows
 from models.fill.arrays import Pixels
 from models.fill.parameters import DEFAULTS, Parameters
-from models.fill.windows import Run
 
 FOLDER = Path(windows.__file__).parent / "goldens"
 
@@ -97,7 +96,7 @@ class Case:
     mask: Pixels
     size: int
     parameters: Parameters | None = DEFAULTS
-    network: Run = blurred
+    network: windows.Run = blurred
 
 
 CASES: dict[str, Callable[[], Case]] = {
